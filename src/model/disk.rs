@@ -1,0 +1,51 @@
+//! What ZooKeeper's directories on this instance hold.
+
+use serde::{Deserialize, Serialize};
+
+use super::claim::Lineage;
+use super::ensemble::Ensemble;
+use super::id::{InstanceId, ServerId};
+
+/// The files of this instance's server.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Disk {
+    /// Whether there is a snapshot or a transaction log.
+    pub data: bool,
+    /// Whether the file `initialize` is there: ZooKeeper's one-time leave to serve an empty
+    /// database (`db.autocreate=false`). The server deletes it as it uses it.
+    pub initialize: bool,
+    /// The id in `myid`; absent when the file is missing or torn.
+    pub myid: Option<ServerId>,
+    /// Whose data this is; absent when the file is missing or torn.
+    pub identity: Option<Identity>,
+    /// What zoo.cfg needs.
+    pub zoo_cfg: ZooCfg,
+    /// The config in the dynamic file that zoo.cfg points at, with the version in its name;
+    /// absent when zoo.cfg or that file is missing or torn.
+    pub dynamic: Option<Ensemble>,
+}
+
+/// The small file beside the data that says what it is a part of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// The ensemble.
+    pub lineage: Lineage,
+    /// The server.
+    pub server: ServerId,
+    /// The instance that wrote the data: a disk that was cloned into another one is not its own.
+    pub instance: InstanceId,
+}
+
+/// How zoo.cfg compares with what the settings ask for. ZooKeeper rewrites the file (order,
+/// comments, `dynamicConfigFile=`): only a difference in meaning counts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ZooCfg {
+    /// There is none.
+    #[default]
+    Missing,
+    /// It says something else than the settings.
+    Stale,
+    /// It says what the settings say.
+    Current,
+}

@@ -1,0 +1,12 @@
+//! The nouns: plain data that every other module speaks in. Nothing here looks at the world.
+
+pub mod claim;
+pub mod disk;
+pub mod ensemble;
+pub mod fleet;
+pub mod id;
+pub mod plan;
+pub mod policy;
+pub mod probe;
+pub mod server;
+pub mod snapshot;

@@ -1,0 +1,351 @@
+//! What is to be done, in order, and what is waited for.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::claim::{ClaimName, Milestone};
+use super::disk::Identity;
+use super::ensemble::Ensemble;
+use super::id::{ConfigVersion, InstanceId, ServerId};
+use super::server::Server;
+
+/// What to do now. An empty list of actions and of waits is a settled instance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Plan {
+    /// Where this instance stands.
+    pub situation: Situation,
+    /// What to do, in this order. If one does not take place, those behind it are dropped and
+    /// the world is looked at again.
+    pub actions: Vec<Action>,
+    /// What must happen elsewhere before this instance can go on.
+    pub waiting: Vec<Waiting>,
+    /// What an operator should know, although nothing can be done about it from here.
+    pub warnings: Vec<String>,
+    /// When to look next, and at what.
+    pub next: Next,
+}
+
+/// When to look next, and at what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Next {
+    /// This instance only, at once: its server is on its way.
+    Here,
+    /// Everything, soon, backing off: something elsewhere is waited for.
+    Everywhere,
+    /// Here and the peers regularly, AWS now and then: all is well.
+    AtLeisure,
+}
+
+/// Where an instance stands, derived afresh from every snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Situation {
+    /// Something without which nothing can be decided could not be seen.
+    Blind,
+    /// Not one of the group's instances in service (standby, warm pool, detached, terminating).
+    NotPeer,
+    /// Two groups share one register, or an ensemble lives and its marker is missing: an
+    /// operator's mistake that must not be made worse.
+    Halted,
+    /// Without a server id.
+    Unclaimed,
+    /// The claim is made, and not yet read back.
+    Claiming,
+    /// Holds an id; no ensemble exists.
+    Unfounded,
+    /// This instance founds the ensemble.
+    Founding,
+    /// Holds an id, is not a member yet; the server is not running, or not synced.
+    Joining,
+    /// The server is synced and not yet a member.
+    Synced,
+    /// A member whose server is down.
+    Stopped,
+    /// A member whose server runs and does not serve.
+    NotServing,
+    /// A member that serves.
+    Member,
+    /// Every copy of the data is provably gone.
+    AllLost,
+}
+
+impl fmt::Display for Situation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Situation::Blind => "cannot see enough to decide",
+            Situation::NotPeer => "not in service in its group",
+            Situation::Halted => "stopped by a contradiction",
+            Situation::Unclaimed => "without a server id",
+            Situation::Claiming => "claiming a server id",
+            Situation::Unfounded => "no ensemble exists",
+            Situation::Founding => "founding the ensemble",
+            Situation::Joining => "joining the ensemble",
+            Situation::Synced => "synced, not yet a member",
+            Situation::Stopped => "a member whose server is down",
+            Situation::NotServing => "a member whose server does not serve",
+            Situation::Member => "a serving member",
+            Situation::AllLost => "every copy of the data is gone",
+        })
+    }
+}
+
+/// One step. Each can be repeated without harm, and leaves the executor no choice.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Action {
+    /// Create the ensemble's log group.
+    CreateLogGroup,
+    /// Create the stream, which only one instance can, and write the owner's record into it.
+    Claim {
+        /// The stream.
+        claim: ClaimName,
+        /// The server id that the owner's record names.
+        server: ServerId,
+    },
+    /// Note a milestone in the journal.
+    Journal {
+        /// The stream.
+        claim: ClaimName,
+        /// What has happened, or is about to.
+        milestone: Milestone,
+    },
+    /// Tag this instance.
+    Tag {
+        /// Tags to set; a value of `None` is the time of the call (RFC 3339, UTC).
+        tags: BTreeMap<String, Option<String>>,
+    },
+    /// Rename the data directory's content to a dated folder beside it.
+    MoveDataAside {
+        /// Why it may not be used.
+        why: String,
+    },
+    /// Write `myid`.
+    WriteMyId {
+        /// The id.
+        server: ServerId,
+    },
+    /// Write the suffix-less dynamic file, and zoo.cfg pointing at it.
+    WriteMembership {
+        /// Its members.
+        ensemble: Ensemble,
+    },
+    /// Render zoo.cfg anew, carrying over its live pointer to the dynamic file.
+    WriteZooCfg,
+    /// Write whose data this is.
+    WriteIdentity {
+        /// The ensemble and the server.
+        identity: Identity,
+    },
+    /// Create `initialize`: this one server may serve an empty database, once.
+    AllowEmptyDatabase,
+    /// Start ZooKeeper.
+    StartServer,
+    /// Stop ZooKeeper.
+    StopServer,
+    /// Add this server as a voter and remove another, in one transaction.
+    AddServer {
+        /// The newcomer.
+        server: Server,
+        /// The voter whose place it takes, whose termination is proven.
+        remove: Option<ServerId>,
+        /// The config that was seen.
+        expected: ConfigVersion,
+    },
+    /// Remove members whose termination is proven.
+    RemoveServers {
+        /// Their ids.
+        servers: BTreeSet<ServerId>,
+        /// The config that was seen.
+        expected: ConfigVersion,
+    },
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Action::CreateLogGroup => f.write_str("create the log group"),
+            Action::Claim { claim, server } => {
+                write!(f, "create log stream {claim} as server {server}")
+            }
+            Action::Journal { claim, milestone } => {
+                write!(f, "note \"{milestone}\" in log stream {claim}")
+            }
+            Action::Tag { tags } => {
+                f.write_str("tag this instance")?;
+                for (n, (key, value)) in tags.iter().enumerate() {
+                    let separator = if n == 0 { " " } else { ", " };
+                    let value = value.as_deref().unwrap_or("(now)");
+                    write!(f, "{separator}{key}={value}")?;
+                }
+                Ok(())
+            }
+            Action::MoveDataAside { why } => write!(f, "move the data aside: {why}"),
+            Action::WriteMyId { server } => write!(f, "write myid: {server}"),
+            Action::WriteMembership { ensemble } => {
+                f.write_str("write the dynamic file and zoo.cfg:")?;
+                for server in ensemble.servers.values() {
+                    write!(f, " {server}")?;
+                }
+                Ok(())
+            }
+            Action::WriteZooCfg => f.write_str("write zoo.cfg"),
+            Action::WriteIdentity { identity } => {
+                let Identity {
+                    lineage,
+                    server,
+                    instance,
+                } = identity;
+                write!(
+                    f,
+                    "write identity: server {server} on {instance} of {lineage}"
+                )
+            }
+            Action::AllowEmptyDatabase => {
+                f.write_str("create initialize: serve an empty database, once")
+            }
+            Action::StartServer => f.write_str("start ZooKeeper"),
+            Action::StopServer => f.write_str("stop ZooKeeper"),
+            Action::AddServer {
+                server,
+                remove,
+                expected,
+            } => {
+                write!(f, "reconfig at version {expected}: add {server}")?;
+                remove.map_or(Ok(()), |id| write!(f, ", remove server {id}"))
+            }
+            Action::RemoveServers { servers, expected } => {
+                let ids: Vec<String> = servers.iter().map(ToString::to_string).collect();
+                write!(
+                    f,
+                    "reconfig at version {expected}: remove server {}",
+                    ids.join(", ")
+                )
+            }
+        }
+    }
+}
+
+/// What must happen elsewhere first, in the operator's nouns.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Waiting {
+    /// A question to be answered.
+    Answer {
+        /// Who is asked.
+        whom: &'static str,
+        /// Why there is no answer yet.
+        why: String,
+    },
+    /// The group to list this instance among those in service.
+    Service {
+        /// What it says instead.
+        now: String,
+    },
+    /// An operator.
+    Operator {
+        /// What is wrong, and what to do.
+        remedy: String,
+    },
+    /// A claim's record to become readable.
+    OwnerRecord {
+        /// The claim.
+        claim: ClaimName,
+    },
+    /// An ownerless claim to be vacant.
+    Grace {
+        /// The claim.
+        claim: ClaimName,
+        /// What is left of the grace period.
+        left: Duration,
+    },
+    /// A free server id.
+    FreeId,
+    /// This instance's server to come up.
+    OwnServer {
+        /// What it answers now.
+        now: String,
+    },
+    /// This instance's server to sync with its leader.
+    Sync,
+    /// Any member to serve and tell the config.
+    ServingMember,
+    /// Enough voters to make a quorum.
+    Quorum {
+        /// The voters that do not answer, with what is known of their instances.
+        missing: Vec<String>,
+    },
+    /// A newcomer to take the place of a terminated voter.
+    Replacement {
+        /// The voter.
+        server: ServerId,
+        /// Its instance.
+        instance: InstanceId,
+    },
+}
+
+impl fmt::Display for Waiting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Waiting::Answer { whom, why } => write!(f, "an answer from {whom}: {why}"),
+            Waiting::Service { now } => {
+                write!(f, "the group to list this instance in service; now {now}")
+            }
+            Waiting::Operator { remedy } => write!(f, "an operator: {remedy}"),
+            Waiting::OwnerRecord { claim } => write!(
+                f,
+                "the owner's record of log stream {claim} to become readable"
+            ),
+            Waiting::Grace { claim, left } => {
+                write!(
+                    f,
+                    "log stream {claim}, which has no owner, to be vacant in {} s",
+                    left.as_secs()
+                )
+            }
+            Waiting::FreeId => f.write_str("a free server id: all 254 are taken"),
+            Waiting::OwnServer { now } => write!(f, "this instance's server, now {now}"),
+            Waiting::Sync => f.write_str("this instance's server to sync with its leader"),
+            Waiting::ServingMember => f.write_str("a member that serves and tells the config"),
+            Waiting::Quorum { missing } => {
+                write!(f, "a quorum; without an answer: {}", missing.join(", "))
+            }
+            Waiting::Replacement { server, instance } => {
+                write!(
+                    f,
+                    "a newcomer in place of server {server}, whose instance {instance} is terminated"
+                )
+            }
+        }
+    }
+}
+
+impl fmt::Display for Plan {
+    /// The text of the dry run.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Plan {
+            situation,
+            actions,
+            waiting,
+            warnings,
+            next: _,
+        } = self;
+        writeln!(f, "situation: {situation}")?;
+        for (n, action) in actions.iter().enumerate() {
+            writeln!(f, "{:>3}. {action}", n + 1)?;
+        }
+        for waiting in waiting {
+            writeln!(f, "waiting for {waiting}")?;
+        }
+        for warning in warnings {
+            writeln!(f, "warning: {warning}")?;
+        }
+        if actions.is_empty() && waiting.is_empty() {
+            writeln!(f, "nothing to do")?;
+        }
+        Ok(())
+    }
+}

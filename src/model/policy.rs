@@ -1,0 +1,87 @@
+//! What the operator asked for, as far as decisions depend on it.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::id::ServerId;
+use super::server::{ClientAddress, Role, Server};
+
+/// The settings that decide.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Policy {
+    /// The name by which peers are counted: `asg:NAME` or `tag:KEY=VALUE`.
+    pub group: String,
+    /// The ports that every server of the ensemble uses.
+    pub ports: Ports,
+    /// Where a server listens to clients.
+    pub client_bind: ClientBind,
+    /// Pruning never leaves fewer voters than this.
+    pub floor: usize,
+    /// What to do when every copy of the data is provably gone.
+    pub when_all_is_lost: WhenAllIsLost,
+    /// How long a stream may stay without a valid owner's record before its slot is free again.
+    pub claim_grace: Duration,
+    /// How long ago an instance must have been recorded for its absence from a complete answer
+    /// to prove its termination.
+    pub absence_proof: Duration,
+}
+
+/// An owner's record counts only when the service took it within this time of the stream's
+/// creation, by the service's own clock on both ends. A claimant that was frozen in between thus
+/// learns from the same two numbers as everybody else that it has lost, and
+/// [`Policy::claim_grace`] must be longer by more than any clock is wrong.
+pub const OWNER_RECORD_LIMIT: Duration = Duration::from_secs(60);
+
+impl Policy {
+    /// The line of server `id` at `address`, as a voter.
+    pub fn server(&self, id: ServerId, address: IpAddr) -> Server {
+        let bind = match self.client_bind {
+            ClientBind::All => None,
+            ClientBind::Instance => Some(address.to_string()),
+        };
+        Server {
+            id,
+            host: address.to_string(),
+            quorum_port: self.ports.quorum,
+            election_port: self.ports.election,
+            role: Role::Participant,
+            client: Some(ClientAddress {
+                bind,
+                port: self.ports.client,
+            }),
+        }
+    }
+}
+
+/// ZooKeeper's three ports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ports {
+    /// For clients and four-letter words (2181).
+    pub client: u16,
+    /// For followers (2888).
+    pub quorum: u16,
+    /// For elections (3888).
+    pub election: u16,
+}
+
+/// Which addresses the client port is bound to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ClientBind {
+    /// All of them.
+    All,
+    /// The instance's private address.
+    Instance,
+}
+
+/// What to do when every instance that ever held data is proven terminated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WhenAllIsLost {
+    /// Found the next generation, empty.
+    Refound,
+    /// Wait for an operator.
+    Wait,
+}

@@ -1,0 +1,91 @@
+//! What one look at the world saw, and what it could not see.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::claim::Register;
+use super::disk::Disk;
+use super::fleet::{Fleet, Me};
+use super::id::InstanceId;
+use super::probe::Probe;
+
+/// A question put to the world: answered in full, or not at all.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Answer<T> {
+    /// The complete answer.
+    Known {
+        /// When it was given.
+        at: Timestamp,
+        /// What was answered.
+        value: T,
+    },
+    /// Not asked, refused, throttled, too late, or partial: it proves nothing.
+    Unknown {
+        /// Why there is no answer.
+        why: String,
+    },
+}
+
+impl<T> Answer<T> {
+    /// The answer, if there is one.
+    pub fn known(&self) -> Option<&T> {
+        match self {
+            Answer::Known { value, .. } => Some(value),
+            Answer::Unknown { .. } => None,
+        }
+    }
+
+    /// The answer, or why there is none.
+    ///
+    /// # Errors
+    /// The reason of an unknown answer.
+    pub fn get(&self) -> Result<&T, &str> {
+        match self {
+            Answer::Known { value, .. } => Ok(value),
+            Answer::Unknown { why } => Err(why),
+        }
+    }
+
+    /// When the answer was given.
+    pub fn at(&self) -> Option<Timestamp> {
+        match self {
+            Answer::Known { at, .. } => Some(*at),
+            Answer::Unknown { .. } => None,
+        }
+    }
+}
+
+/// Whether the service manager runs this instance's ZooKeeper.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Service {
+    /// The process is there (or being started).
+    Running,
+    /// There is no process.
+    Stopped,
+}
+
+/// Everything a plan is made from. It can be recorded (`zk-bootstrap observe`) and planned from
+/// again anywhere (`zk-bootstrap plan --from`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// When it was taken.
+    pub at: Timestamp,
+    /// Who this instance is.
+    pub me: Answer<Me>,
+    /// The instances. An answer in which the asker is missing is not trusted by any decision.
+    pub fleet: Answer<Fleet>,
+    /// The claims.
+    pub register: Answer<Register>,
+    /// The files of this instance's server.
+    pub disk: Answer<Disk>,
+    /// Its process.
+    pub service: Answer<Service>,
+    /// What it answers.
+    pub server: Probe,
+    /// What the other instances' servers answer.
+    pub peers: BTreeMap<InstanceId, Probe>,
+}
