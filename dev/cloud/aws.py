@@ -1,0 +1,254 @@
+"""moto in this process: a VPC on loopback addresses, one Auto Scaling group, the log streams.
+
+moto is called as a WSGI application under one lock. Without it, CreateLogStream is check-then-set
+and a race has several winners.
+"""
+
+import os
+
+os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
+
+import threading
+from datetime import timedelta
+from ipaddress import ip_network
+
+import boto3
+from botocore.config import Config
+from moto.autoscaling.models import ASG_NAME_TAG
+from moto.backends import get_backend
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from werkzeug.test import EnvironBuilder, run_wsgi_app
+
+import faithful
+from faults import Reply
+from front import CONTROL_KEY
+from log_streams import LogStreams
+
+# EC2's codes of the instance states (API reference, "InstanceState").
+STATES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopping": 64, "stopped": 80}
+MAX_SIZE = 1000
+
+
+def subnets_of(net: str, zones: int) -> list[str]:
+    """Equal blocks of the net, one a zone: of quarters where there is more than one zone.
+
+    "127.2.1" is short for 127.2.1.0/24.
+    """
+    block = ip_network(f"{net}.0/24" if net.count(".") == 2 else net)
+    if not block.is_loopback or not 1 <= zones <= 4 or not 16 <= block.prefixlen <= 26:
+        raise ValueError(f"a loopback /16 to /26 and one to four zones, not {net} and {zones}")
+    blocks = [block] if zones == 1 else list(block.subnets(prefixlen_diff=2))
+    return [str(each) for each in blocks[:zones]]
+
+
+def region_backend(service: str, region: str):
+    """moto's model of a service."""
+    return get_backend(service)[DEFAULT_ACCOUNT_ID][region]
+
+
+class Aws:
+    """The emulated account. The front gives `self.serve` an address; then `set_up` makes a group."""
+
+    def __init__(self, region: str):
+        self.region = region
+        self.group = ""
+        self.security_group = ""
+        self._subnets: list[str] = []
+        self._app = DomainDispatcherApplication(create_backend_app)
+        self._lock = threading.RLock()
+        self._addresses: dict[str, str] = {}
+        self._clients: dict[str, object] = {}
+        self.logs: LogStreams | None = None
+        faithful.install()
+
+    def serve(self, method: str, path: str, query: str, headers, body: bytes) -> Reply:
+        """One request, answered by moto."""
+        environ = EnvironBuilder(
+            path=path, query_string=query, method=method, headers=list(headers.items()), data=body
+        ).get_environ()
+        with self._lock:
+            chunks, status, answered = run_wsgi_app(self._app, environ, buffered=True)
+            return Reply(int(status.split()[0]), list(answered), b"".join(chunks))
+
+    def set_up(self, endpoint: str, group: str, subnets: list[str], vpc: str, tags: dict[str, str]):
+        """Creates the VPC, the security group and the empty Auto Scaling group."""
+        quick = Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=60)
+        for service in ("ec2", "autoscaling", "logs"):
+            self._clients[service] = boto3.client(
+                service,
+                endpoint_url=endpoint,
+                region_name=self.region,
+                aws_access_key_id=CONTROL_KEY,
+                aws_secret_access_key="emulated",
+                config=quick,
+            )
+        ec2 = self._clients["ec2"]
+        self.group = group
+        vpc_id = ec2.create_vpc(CidrBlock=vpc)["Vpc"]["VpcId"]
+        for letter, block in zip("abcd", subnets):
+            subnet = ec2.create_subnet(
+                VpcId=vpc_id, CidrBlock=block, AvailabilityZone=self.region + letter
+            )
+            self._subnets.append(subnet["Subnet"]["SubnetId"])
+        made = ec2.create_security_group(GroupName=group, Description="servers", VpcId=vpc_id)
+        self.security_group = made["GroupId"]
+        template = ec2.create_launch_template(
+            LaunchTemplateName=f"{group}-template",
+            LaunchTemplateData={
+                "ImageId": "ami-12345678",
+                "InstanceType": "t3.small",
+                "SecurityGroupIds": [self.security_group],
+            },
+        )["LaunchTemplate"]["LaunchTemplateId"]
+        self._clients["autoscaling"].create_auto_scaling_group(
+            AutoScalingGroupName=group,
+            MinSize=0,
+            MaxSize=MAX_SIZE,
+            DesiredCapacity=0,
+            VPCZoneIdentifier=",".join(self._subnets),
+            LaunchTemplate={"LaunchTemplateId": template, "Version": "$Latest"},
+            Tags=[
+                {"Key": key, "Value": value, "PropagateAtLaunch": True} for key, value in tags.items()
+            ],
+        )
+        # The first call of each service builds its backend: nobody's race shall pay for it.
+        self._clients["logs"].describe_log_groups()
+        self.logs = LogStreams(self._clients["logs"], region_backend("logs", self.region), self._lock)
+
+    # The instances
+
+    def instances(self) -> list[dict]:
+        """Every instance of the account that EC2 still lists, in the order of their launch."""
+        with self._lock:
+            listed = self._members()
+            return [
+                {
+                    "id": each.id,
+                    "address": self._address(each),
+                    "zone": each.placement.zone,
+                    "state": each._state.name,
+                    "lifecycle": listed[each.id].lifecycle_state if each.id in listed else None,
+                    "launched": each.launch_time.strftime("%Y-%m-%dT%H:%M:%SZ"),
+                    "tags": self._tags(each.id),
+                }
+                for each in self._all()
+            ]
+
+    def at(self, address: str) -> dict | None:
+        """The newest instance with this address."""
+        found = [each for each in self.instances() if each["address"] == address]
+        return found[-1] if found else None
+
+    def desired(self) -> int:
+        return self._asg().desired_capacity
+
+    def set_capacity(self, desired: int):
+        self._clients["autoscaling"].set_desired_capacity(
+            AutoScalingGroupName=self.group, DesiredCapacity=desired
+        )
+
+    def terminate(self, instance: str, decrement: bool):
+        """Terminates; a member of the group is replaced at once, unless capacity goes down."""
+        with self._lock:
+            member = instance in self._members()
+        if not member:
+            self._clients["ec2"].terminate_instances(InstanceIds=[instance])
+            return
+        self._clients["autoscaling"].terminate_instance_in_auto_scaling_group(
+            InstanceId=instance, ShouldDecrementDesiredCapacity=decrement
+        )
+        with self._lock:
+            # moto takes the group's tag away; on EC2 it stays while the instance is listed.
+            self._ec2().create_tags([instance], {ASG_NAME_TAG: self.group})
+
+    def run_outside(self, count: int, tags: dict[str, str], security_groups: list[str], zone: int):
+        """Runs instances that do not belong to the group."""
+        named = [{"Key": key, "Value": value} for key, value in tags.items()]
+        self._clients["ec2"].run_instances(
+            ImageId="ami-12345678",
+            InstanceType="t3.small",
+            MinCount=count,
+            MaxCount=count,
+            SubnetId=self._subnets[zone],
+            SecurityGroupIds=security_groups,
+            **({"TagSpecifications": [{"ResourceType": "instance", "Tags": named}]} if named else {}),
+        )
+
+    def power(self, instance: str, action: str):
+        """Stops, starts or reboots, as EC2's API does."""
+        getattr(self._clients["ec2"], f"{action}_instances")(InstanceIds=[instance])
+
+    def set_state(self, instance: str, state: str):
+        """What EC2 shall say of an instance: for the states that moto skips."""
+        with self._lock:
+            found = self._ec2().get_instance(instance)
+            found._state.code, found._state.name = STATES[state], state
+
+    def set_lifecycle(self, instance: str, state: str):
+        """What the group shall say of a member. The capacity is not touched."""
+        with self._lock:
+            self._members()[instance].lifecycle_state = state
+
+    def tag(self, instance: str, tags: dict[str, str | None]):
+        """Sets tags, and deletes those whose value is None."""
+        with self._lock:
+            ec2 = self._ec2()
+            ec2.get_instance(instance)
+            ec2.create_tags([instance], {key: value for key, value in tags.items() if value is not None})
+            ec2.delete_tags([instance], {key: None for key, value in tags.items() if value is None})
+
+    def age_instance(self, instance: str, seconds: float):
+        """Makes an instance look launched so much earlier."""
+        with self._lock:
+            self._ec2().get_instance(instance).launch_time -= timedelta(seconds=seconds)
+
+    def forget(self, instance: str):
+        """EC2 no longer knows the instance, as about an hour after its termination."""
+        with self._lock:
+            if self._ec2().get_instance(instance)._state.name != "terminated":
+                raise ValueError(f"{instance} is not terminated")
+            reservations = self._ec2().reservations
+            for key, reservation in list(reservations.items()):
+                reservation.instances = [each for each in reservation.instances if each.id != instance]
+                if not reservation.instances:
+                    del reservations[key]
+
+    def dump(self) -> dict:
+        """Everything that an agent could change."""
+        with self._lock:
+            asg = self._asg()
+            return {
+                "group": {
+                    "desired": asg.desired_capacity,
+                    "min": asg.min_size,
+                    "max": asg.max_size,
+                    "suspended": sorted(asg.suspended_processes),
+                },
+                "instances": {each["id"]: each for each in self.instances()},
+                "streams": self.logs.streams(),
+            }
+
+    # moto's models
+
+    def _ec2(self):
+        return region_backend("ec2", self.region)
+
+    def _asg(self):
+        backend = region_backend("autoscaling", self.region)
+        return backend.autoscaling_groups[self.group]
+
+    def _members(self) -> dict:
+        return {each.instance.id: each for each in self._asg().instance_states}
+
+    def _all(self):
+        for reservation in self._ec2().reservations.values():
+            yield from reservation.instances
+
+    def _address(self, instance) -> str:
+        """The address that the instance has, or had before it was terminated."""
+        return self._addresses.setdefault(instance.id, instance.private_ip)
+
+    def _tags(self, instance: str) -> dict[str, str]:
+        found = self._ec2().describe_tags({"resource-id": [instance]})
+        return {tag["key"]: tag["value"] for tag in sorted(found, key=lambda tag: tag["key"])}
