@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::model::plan::{Action, Plan};
+use crate::decide;
+use crate::model::ensemble::Ensemble;
+use crate::model::plan::{Action, Next, Plan};
 use crate::model::policy::Policy;
 use crate::model::snapshot::Snapshot;
 
@@ -68,23 +70,187 @@ pub struct Tick {
     pub pause: Duration,
 }
 
+/// How long the agent lets things be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace {
+    /// Between looks at this instance and its peers when all is well.
+    pub at_leisure: Duration,
+    /// How old AWS's answers may be then.
+    pub aws: Duration,
+    /// Between looks at this instance while its server is on its way.
+    pub here: Duration,
+    /// The first pause while something elsewhere is waited for, or after a failure; it doubles.
+    pub first: Duration,
+    /// The longest such pause.
+    pub longest: Duration,
+}
+
 /// The daemon's loop, without its sleep: the simulation drives the same ticks.
+///
+/// What is remembered serves the pace and the log alone; no decision depends on it.
 #[derive(Debug)]
 pub struct Agent<W> {
     /// What it acts on.
     pub world: W,
     policy: Policy,
+    pace: Pace,
+    jitter: fastrand::Rng,
+    next: Option<Next>,
+    last: Option<Plan>,
+    members: Option<Ensemble>,
+    rounds: u32,
 }
 
 impl<W: World> Agent<W> {
-    /// An agent that has not looked yet.
-    pub fn new(world: W, policy: Policy) -> Self {
-        Agent { world, policy }
+    /// An agent that has not looked yet. `seed` spreads its pauses.
+    pub fn new(world: W, policy: Policy, pace: Pace, seed: u64) -> Self {
+        Agent {
+            world,
+            policy,
+            pace,
+            jitter: fastrand::Rng::with_seed(seed),
+            next: None,
+            last: None,
+            members: None,
+            rounds: 0,
+        }
     }
 
     /// Looks, plans, checks and applies once.
     pub async fn tick(&mut self) -> Tick {
-        let _ = &self.policy;
-        todo!()
+        let snapshot = self.world.observe(self.look()).await;
+        let plan = decide::plan(&snapshot, &self.policy);
+        let violations = decide::safety::violations(&snapshot, &self.policy, &plan);
+        self.tell(&snapshot, &plan);
+        self.world.report(&snapshot, &plan);
+        for violation in &violations {
+            tracing::error!(%violation, "the plan is not executed");
+        }
+        let applied = violations.is_empty() && self.apply(&plan).await;
+        let pause = self.pause(&plan, applied);
+        self.next = Some(if applied { plan.next } else { Next::Everywhere });
+        self.last = Some(plan.clone());
+        Tick {
+            plan,
+            applied,
+            pause,
+        }
     }
+
+    /// The first look takes in this instance alone: a member with its data at hand starts its
+    /// server before anybody is asked.
+    fn look(&self) -> Look {
+        match self.next {
+            None | Some(Next::Here) => Look::Here,
+            Some(Next::Everywhere) => Look::Everywhere {
+                no_older_than: Duration::ZERO,
+            },
+            Some(Next::AtLeisure) => Look::Everywhere {
+                no_older_than: self.pace.aws,
+            },
+        }
+    }
+
+    async fn apply(&mut self, plan: &Plan) -> bool {
+        for action in &plan.actions {
+            match self.world.apply(action).await {
+                Ok(Outcome::Done) => tracing::info!(%action, "done"),
+                Ok(Outcome::Overtaken { by }) => {
+                    tracing::info!(%action, by, "overtaken");
+                    return false;
+                }
+                Err(error) => {
+                    tracing::warn!(%action, error = %chain(&error), "failed");
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
+    /// Nothing to wait for after a first success; otherwise a growing pause with jitter. The same
+    /// actions planned again are a failure, whatever their outcome said.
+    fn pause(&mut self, plan: &Plan, applied: bool) -> Duration {
+        let first_look = self.next.is_none() && plan.actions.is_empty();
+        let repeated = self
+            .last
+            .as_ref()
+            .is_some_and(|last| last.actions == plan.actions);
+        let progress = first_look || applied && !plan.actions.is_empty() && !repeated;
+        if progress {
+            self.rounds = 0;
+            return Duration::ZERO;
+        }
+        if applied && plan.actions.is_empty() {
+            match plan.next {
+                Next::Here => return self.spread(self.pace.here),
+                Next::AtLeisure => {
+                    self.rounds = 0;
+                    return self.spread(self.pace.at_leisure);
+                }
+                Next::Everywhere => {}
+            }
+        }
+        let grown = self.pace.first.saturating_mul(1 << self.rounds.min(16));
+        self.rounds += 1;
+        self.spread(grown.min(self.pace.longest))
+    }
+
+    /// Between half and the whole of `pause`.
+    fn spread(&mut self, pause: Duration) -> Duration {
+        pause.mul_f64(0.5 + self.jitter.f64() / 2.0)
+    }
+
+    /// One line for each change of situation, and for each member that came or went.
+    fn tell(&mut self, snapshot: &Snapshot, plan: &Plan) {
+        let last = self.last.as_ref();
+        let waiting = || {
+            plan.waiting
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join("; ")
+        };
+        if last.map(|p| p.situation) != Some(plan.situation) {
+            tracing::info!(situation = %plan.situation, waiting = waiting(), "now");
+        } else if last.is_some_and(|p| p.waiting != plan.waiting) {
+            tracing::debug!(waiting = waiting(), "still");
+        }
+        for warning in &plan.warnings {
+            if last.is_none_or(|p| !p.warnings.contains(warning)) {
+                tracing::warn!("{warning}");
+            }
+        }
+        let Some(seen) = snapshot.server.ensemble() else {
+            return;
+        };
+        if let Some(before) = &self.members {
+            for (ensemble, other, what) in [
+                (seen, before, "member joined"),
+                (before, seen, "member left"),
+            ] {
+                for server in ensemble
+                    .beyond(other)
+                    .iter()
+                    .filter_map(|id| ensemble.get(*id))
+                {
+                    let (server_id, address, version) = (server.id, &server.host, seen.version);
+                    tracing::info!(%server_id, %address, %version, "{what}");
+                }
+            }
+        }
+        self.members = Some(seen.clone());
+    }
+}
+
+/// An error and its sources on one line.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        source = error.source();
+    }
+    text
 }

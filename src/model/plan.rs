@@ -41,7 +41,7 @@ pub enum Next {
 }
 
 /// Where an instance stands, derived afresh from every snapshot.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Situation {
     /// Something without which nothing can be decided could not be seen.

@@ -1,0 +1,135 @@
+//! What a member does: little, when all is well.
+
+use std::collections::BTreeMap;
+
+use super::view::View;
+use super::{fate, identity, membership};
+use crate::model::claim::{Milestone, Slot};
+use crate::model::disk::ZooCfg;
+use crate::model::ensemble::Ensemble;
+use crate::model::id::ServerId;
+use crate::model::plan::{Action, Next, Plan, Situation, Waiting};
+use crate::model::probe::{Mode, Serving};
+
+/// The tag with the server id, and the one with the time at which the server first served as a
+/// voter; both as zookeeper-on-aws wrote them.
+const ID_TAG: &str = "zookeeper_id";
+const FINISHED_TAG: &str = "bootstrap_finished_time";
+
+/// The duties of a serving member: its tags, its journal, and beside the leader the removal of
+/// those whom nobody replaces.
+pub fn serving(view: View, id: ServerId, serving: &Serving, committed: &Ensemble) -> Plan {
+    let mut plan = Plan {
+        situation: Situation::Member,
+        actions: Vec::new(),
+        waiting: Vec::new(),
+        warnings: warnings(view),
+        next: Next::AtLeisure,
+    };
+    plan.actions.extend(journal(view, id));
+    plan.actions.extend(tags(view, id));
+    let Ok(fleet) = view.fleet() else {
+        return plan;
+    };
+    let (gone, removal) = membership::prune(view, fleet, committed);
+    if serving.mode == Mode::Leader {
+        plan.actions.extend(removal.clone());
+    }
+    if removal.is_none() {
+        let replacement = |(server, instance)| Waiting::Replacement { server, instance };
+        plan.waiting.extend(gone.into_iter().map(replacement));
+    }
+    if !plan.waiting.is_empty() || !plan.actions.is_empty() {
+        plan.next = Next::Everywhere;
+    }
+    plan
+}
+
+/// A member that runs and does not serve: its quorum is elsewhere, or not at all.
+pub fn not_serving(view: View, id: ServerId) -> Plan {
+    let mut plan = Plan {
+        situation: Situation::NotServing,
+        actions: Vec::new(),
+        waiting: vec![Waiting::OwnServer {
+            now: view.snapshot.server.to_string(),
+        }],
+        warnings: warnings(view),
+        next: Next::Here,
+    };
+    let Some(config) = &view.disk.dynamic else {
+        return plan;
+    };
+    if view.snapshot.server.answered() {
+        plan.waiting = vec![Waiting::Quorum {
+            missing: missing(view, config, id),
+        }];
+        plan.next = Next::Everywhere;
+    }
+    plan
+}
+
+/// The other voters that do not serve, each with what is known of it.
+fn missing(view: View, config: &Ensemble, id: ServerId) -> Vec<String> {
+    let gone: Vec<_> = fate::terminated_members(view)
+        .into_iter()
+        .map(|(id, _)| id)
+        .collect();
+    let fleet = view.fleet().ok();
+    let others = config.voters().filter(|s| s.id != id);
+    let lines = others.filter_map(|server| {
+        let instances = fleet.map(|f| &f.instances).into_iter().flatten();
+        let found = instances
+            .into_iter()
+            .find(|(_, i)| i.address.is_some_and(|a| server.is_at(a)));
+        let probe = found.and_then(|(instance, _)| view.snapshot.peers.get(instance));
+        if probe.is_some_and(|p| p.serving().is_some()) {
+            return None;
+        }
+        let what = match (gone.contains(&server.id), found, probe) {
+            (true, ..) => "its instance is terminated".to_owned(),
+            (false, Some((instance, i)), Some(probe)) => {
+                format!("{instance} is {}, {probe}", i.state)
+            }
+            (false, Some((instance, i)), None) => format!("{instance} is {}", i.state),
+            (false, None, _) => "its instance is not known".to_owned(),
+        };
+        Some(format!("server {} at {} ({what})", server.id, server.host))
+    });
+    lines.collect()
+}
+
+fn journal(view: View, id: ServerId) -> Option<Action> {
+    let (claim, newest) = view.register().ok()?.newest(Slot::Server(id))?;
+    let mine = identity::valid_owner(newest)?.instance == view.me.instance;
+    let milestone = Milestone::Joined;
+    (mine && !newest.journal.contains(&milestone)).then_some(Action::Journal { claim, milestone })
+}
+
+fn tags(view: View, id: ServerId) -> Option<Action> {
+    let present = &view.instance()?.tags;
+    let mut tags = BTreeMap::new();
+    if present.get(ID_TAG) != Some(&id.to_string()) {
+        tags.insert(ID_TAG.to_owned(), Some(id.to_string()));
+    }
+    if !present.contains_key(FINISHED_TAG) {
+        tags.insert(FINISHED_TAG.to_owned(), None);
+    }
+    (!tags.is_empty()).then_some(Action::Tag { tags })
+}
+
+fn warnings(view: View) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if view.disk.zoo_cfg == ZooCfg::Stale {
+        let text = "zoo.cfg differs from the settings; it is written at the server's next start";
+        warnings.push(text.to_owned());
+    }
+    if view
+        .register()
+        .is_ok_and(|r| r.newest(Slot::Ensemble).is_none())
+    {
+        let text = "the log stream \"ensemble\" is missing: newcomers will not found a second \
+                    ensemble, and will not join either. See \"The marker is missing\" in the README";
+        warnings.push(text.to_owned());
+    }
+    warnings
+}

@@ -1,0 +1,74 @@
+//! What has become of an instance: three values, because most answers prove nothing.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::view::View;
+use crate::model::claim::Claim;
+use crate::model::fleet::InstanceState;
+use crate::model::id::{InstanceId, ServerId};
+
+/// The fate of an instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// EC2 lists it as pending or running.
+    Alive,
+    /// It is gone for good.
+    Terminated(Proof),
+    /// Anything else: stopped, shutting down, not found, not asked, no answer.
+    Unknown,
+}
+
+/// Why an instance is known to be gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proof {
+    /// EC2 says `terminated`, which is final.
+    State,
+    /// Recorded long ago, asked for by its id, and not found in an answer that lists the asker:
+    /// EC2 forgets a terminated instance after about an hour.
+    Forgotten,
+}
+
+/// The fate of the owner of a claim that was created at `recorded`.
+pub fn of_instance(view: View, id: &InstanceId, recorded: Timestamp) -> Fate {
+    let (Ok(fleet), Some(at)) = (view.fleet(), view.snapshot.fleet.at()) else {
+        return Fate::Unknown;
+    };
+    match fleet.instances.get(id).map(|instance| instance.state) {
+        Some(InstanceState::Terminated) => Fate::Terminated(Proof::State),
+        Some(InstanceState::Pending | InstanceState::Running) => Fate::Alive,
+        Some(_) => Fate::Unknown,
+        None if fleet.asked.contains(id) && is_past(recorded, at, view) => {
+            Fate::Terminated(Proof::Forgotten)
+        }
+        None => Fate::Unknown,
+    }
+}
+
+fn is_past(recorded: Timestamp, at: Timestamp, view: View) -> bool {
+    let limit = SignedDuration::try_from(view.policy.absence_proof).unwrap_or(SignedDuration::MAX);
+    at.duration_since(recorded) > limit
+}
+
+/// The fate of the owner of a claim; an ownerless claim tells nothing.
+pub fn of_owner(view: View, claim: &Claim) -> Fate {
+    match &claim.owner {
+        Some(owner) => of_instance(view, &owner.instance, claim.created),
+        None => Fate::Unknown,
+    }
+}
+
+/// The members of `servers` whose termination is proven: the newest claim on the id has a valid
+/// record, names the member's address, and its owner is gone.
+pub fn terminated_members(view: View) -> Vec<(ServerId, InstanceId)> {
+    let (Some(ensemble), Ok(register)) = (view.committed(), view.register()) else {
+        return Vec::new();
+    };
+    let newest = register.newest_of_servers();
+    let gone = ensemble.servers.values().filter_map(|server| {
+        let (_, claim) = newest.get(&server.id)?;
+        let owner = super::identity::valid_owner(claim)?;
+        let terminated = matches!(of_owner(view, claim), Fate::Terminated(_));
+        (server.is_at(owner.address) && terminated).then(|| (server.id, owner.instance.clone()))
+    });
+    gone.collect()
+}

@@ -1,0 +1,43 @@
+//! Which files to write: only those that differ, only while the server is down.
+
+use super::view::View;
+use crate::model::claim::Lineage;
+use crate::model::disk::{Identity, ZooCfg};
+use crate::model::ensemble::Ensemble;
+use crate::model::id::ServerId;
+use crate::model::plan::Action;
+
+/// The files of server `id` of an ensemble, for a start with this membership.
+pub fn prepare(view: View, id: ServerId, lineage: &Lineage, membership: &Ensemble) -> Vec<Action> {
+    let disk = view.disk;
+    let mut actions = Vec::new();
+    if disk.myid != Some(id) || disk.data {
+        actions.push(Action::WriteMyId { server: id });
+    }
+    let written = disk
+        .dynamic
+        .as_ref()
+        .is_some_and(|d| d.servers == membership.servers);
+    if !written || disk.zoo_cfg != ZooCfg::Current {
+        actions.push(Action::WriteMembership {
+            ensemble: membership.clone(),
+        });
+    }
+    let identity = Identity {
+        lineage: lineage.clone(),
+        server: id,
+        instance: view.me.instance.clone(),
+    };
+    if disk.identity.as_ref() != Some(&identity) || disk.data {
+        actions.push(Action::WriteIdentity { identity });
+    }
+    actions
+}
+
+/// zoo.cfg, where the settings have changed since it was written.
+pub fn refresh_zoo_cfg(view: View) -> Vec<Action> {
+    match view.disk.zoo_cfg {
+        ZooCfg::Current => Vec::new(),
+        ZooCfg::Missing | ZooCfg::Stale => vec![Action::WriteZooCfg],
+    }
+}

@@ -1,0 +1,119 @@
+//! Which id to claim, to hold, and to leave alone.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+
+use super::fate::{self, Fate};
+use super::view::View;
+use crate::model::claim::{Claim, ClaimName, Owner, Slot};
+use crate::model::ensemble::Ensemble;
+use crate::model::fleet::Fleet;
+use crate::model::id::ServerId;
+use crate::model::policy::OWNER_RECORD_LIMIT;
+
+/// How a claim stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing<'a> {
+    /// Its owner holds the slot.
+    Held(&'a Owner),
+    /// It has no owner yet; what is left of its grace.
+    Pending(Duration),
+    /// Whoever creates the next term may have the slot. Once vacant, a claim stays so.
+    Vacant,
+}
+
+/// The owner, if its record was taken in time. A record that came too late binds nobody, its
+/// writer included: a claimant that froze in between has lost.
+pub fn valid_owner(claim: &Claim) -> Option<&Owner> {
+    let limit = SignedDuration::try_from(OWNER_RECORD_LIMIT).unwrap_or_default();
+    let owner = claim.owner.as_ref()?;
+    (owner.written.duration_since(claim.created) <= limit).then_some(owner)
+}
+
+/// How the newest claim on a slot stands.
+pub fn standing<'a>(view: View, claim: &'a Claim) -> Standing<'a> {
+    if let Some(owner) = valid_owner(claim) {
+        return match fate::of_owner(view, claim) {
+            Fate::Terminated(_) => Standing::Vacant,
+            Fate::Alive | Fate::Unknown => Standing::Held(owner),
+        };
+    }
+    let age = view.snapshot.at.duration_since(claim.created);
+    let age = Duration::try_from(age).unwrap_or_default();
+    match view.policy.claim_grace.checked_sub(age) {
+        Some(left) if !left.is_zero() => Standing::Pending(left),
+        _ => Standing::Vacant,
+    }
+}
+
+/// The claim that this instance holds. Of several (a stale list can lead to that) it is the one
+/// that its disk speaks of, or the lowest; never one whose id the ensemble knows elsewhere.
+pub fn held(view: View) -> Option<(ClaimName, ServerId)> {
+    let register = view.register().ok()?;
+    let mine = register.newest_of_servers().into_iter();
+    let mine = mine.filter(|(_, (_, claim))| {
+        valid_owner(claim).is_some_and(|owner| owner.instance == view.me.instance)
+    });
+    let usable = mine.filter(|(id, _)| !is_elsewhere(view, *id));
+    let held: Vec<_> = usable.map(|(id, (name, _))| (name, id)).collect();
+    let on_disk = view.disk.identity.as_ref().map(|identity| identity.server);
+    let preferred = held.iter().find(|(_, id)| Some(*id) == on_disk);
+    preferred.or(held.first()).copied()
+}
+
+fn is_elsewhere(view: View, id: ServerId) -> bool {
+    let member = view.committed().and_then(|ensemble| ensemble.get(id));
+    member.is_some_and(|server| !server.is_at(view.address()))
+}
+
+/// Whether this instance has made a claim that nobody can read yet.
+pub fn pending(view: View) -> Option<(ClaimName, Duration)> {
+    let register = view.register().ok()?;
+    let newest = register.newest_of_servers().into_values();
+    newest
+        .filter_map(|(name, claim)| match standing(view, claim) {
+            Standing::Pending(left) => Some((name, left)),
+            Standing::Held(_) | Standing::Vacant => None,
+        })
+        .min_by_key(|(_, left)| *left)
+}
+
+/// The claim to create.
+///
+/// Every peer starts looking at its own place in the sorted list of peers, so that many that
+/// come at once, with the same list before them, each ask for another id. An id that was held
+/// before is taken up again only when a serving member's config shows that it is free there.
+pub fn choose(view: View, fleet: &Fleet) -> Option<ClaimName> {
+    let register = view.register().ok()?;
+    let committed = view.committed();
+    let founded = register.newest(Slot::Ensemble).is_some();
+    let in_use = members(committed);
+    let free = |id: ServerId| -> Option<ClaimName> {
+        if in_use.contains(&id) {
+            return None;
+        }
+        match register.newest(Slot::Server(id)) {
+            None => Some(ClaimName::first(Slot::Server(id))),
+            Some((name, claim)) => {
+                let vacant = standing(view, claim) == Standing::Vacant;
+                (vacant && (committed.is_some() || !founded)).then(|| name.next())
+            }
+        }
+    };
+    let peers = fleet.instances.iter().filter(|(_, i)| i.is_staying());
+    let place = peers.take_while(|(id, _)| **id != view.me.instance).count();
+    let ids: Vec<ServerId> = ServerId::all().collect();
+    let start = place % ids.len();
+    ids[start..]
+        .iter()
+        .chain(&ids[..start])
+        .find_map(|id| free(*id))
+}
+
+fn members(committed: Option<&Ensemble>) -> BTreeSet<ServerId> {
+    committed
+        .map(|e| e.servers.keys().copied().collect())
+        .unwrap_or_default()
+}

@@ -1,0 +1,222 @@
+//! What no plan may ever do, stated independently of the planner.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use super::fate::{self, Fate};
+use super::identity::{Standing, standing};
+use super::view::View;
+use crate::model::claim::Slot;
+use crate::model::id::ServerId;
+use crate::model::plan::{Action, Plan};
+use crate::model::policy::Policy;
+use crate::model::snapshot::{Service, Snapshot};
+
+/// A rule that a plan breaks. A violating plan is a defect of the planner and is not executed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// The action, as printed.
+    pub action: String,
+    /// The rule.
+    pub rule: &'static str,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{}\" breaks the rule: {}", self.action, self.rule)
+    }
+}
+
+const BLIND: &str = "nothing is done without knowing oneself, the disk and the process";
+const PROOF: &str = "a member is removed only when its termination is proven";
+const VERSION: &str = "membership changes only from the version that was seen";
+const QUORUM: &str = "the living voters keep a quorum, before and after";
+const FLOOR: &str = "the ensemble does not shrink below the floor";
+const SYNCED: &str = "a server is added only when it has synced";
+const EMPTY: &str =
+    "an empty database is allowed only to the founder, alone, before it ever served";
+const HELD: &str = "an id is used only while this instance holds it";
+const CLAIM: &str = "a claim is made only where the slot is vacant";
+const SECOND: &str = "no ensemble is founded while a peer serves or data is at hand";
+const DOWN: &str = "files are written and data is moved only while the server is down";
+const LINEAGE: &str = "data of another lineage is not joined with";
+
+/// Every rule that the plan breaks.
+pub fn violations(snapshot: &Snapshot, policy: &Policy, plan: &Plan) -> Vec<Violation> {
+    if plan.actions.is_empty() {
+        return Vec::new();
+    }
+    let Ok(view) = View::new(snapshot, policy) else {
+        return plan.actions.iter().map(|a| broken(a, BLIND)).collect();
+    };
+    let judged = plan.actions.iter().enumerate();
+    judged
+        .flat_map(|(n, action)| judge(view, plan, n, action))
+        .collect()
+}
+
+fn broken(action: &Action, rule: &'static str) -> Violation {
+    Violation {
+        action: action.to_string(),
+        rule,
+    }
+}
+
+fn judge(view: View, plan: &Plan, n: usize, action: &Action) -> Vec<Violation> {
+    let before = &plan.actions[..n];
+    let rules: Vec<(bool, &'static str)> = match action {
+        Action::CreateLogGroup | Action::Tag { .. } | Action::StopServer => Vec::new(),
+        Action::Claim { claim, .. } => vec![
+            (is_vacant(view, claim.slot, claim.term), CLAIM),
+            (claim.slot != Slot::Ensemble || nothing_lives(view), SECOND),
+        ],
+        Action::Journal { claim, .. } => vec![(holds(view, *claim), HELD)],
+        Action::WriteMyId { server } => vec![
+            (is_down(view, before), DOWN),
+            (holds_id(view, *server), HELD),
+        ],
+        Action::WriteIdentity { identity } => {
+            vec![
+                (is_down(view, before), DOWN),
+                (holds_id(view, identity.server), HELD),
+            ]
+        }
+        Action::WriteMembership { .. } | Action::WriteZooCfg | Action::MoveDataAside { .. } => {
+            vec![(is_down(view, before), DOWN)]
+        }
+        Action::AllowEmptyDatabase => vec![(is_unborn_founder(view, before), EMPTY)],
+        Action::StartServer => vec![(is_own_data(view, before), LINEAGE)],
+        Action::AddServer {
+            server,
+            remove,
+            expected,
+        } => {
+            let removed = remove.iter().copied().collect();
+            let mut rules = change(view, &removed, *expected, 1);
+            rules.push((
+                holds_id(view, server.id) && server.is_at(view.address()),
+                HELD,
+            ));
+            rules.push((
+                view.snapshot.server.serving().and_then(|s| s.synced) == Some(true),
+                SYNCED,
+            ));
+            rules
+        }
+        Action::RemoveServers { servers, expected } => change(view, servers, *expected, 0),
+    };
+    let broken_rules = rules.into_iter().filter(|(kept, _)| !kept);
+    broken_rules.map(|(_, rule)| broken(action, rule)).collect()
+}
+
+/// The rules of every change of membership.
+fn change(
+    view: View,
+    removed: &BTreeSet<ServerId>,
+    expected: crate::model::id::ConfigVersion,
+    added: usize,
+) -> Vec<(bool, &'static str)> {
+    let Some(seen) = view.snapshot.server.ensemble() else {
+        return vec![(false, VERSION)];
+    };
+    let dead: BTreeSet<ServerId> = fate::terminated_members(view)
+        .into_iter()
+        .map(|(id, _)| id)
+        .collect();
+    let voters: BTreeSet<ServerId> = seen.voters().map(|s| s.id).collect();
+    let living = voters.difference(&dead).count();
+    let remaining: BTreeSet<ServerId> = voters.difference(removed).copied().collect();
+    let after = remaining.len() + added;
+    let living_after = remaining.difference(&dead).count() + added;
+    let shrinks = after < voters.len();
+    vec![
+        (
+            expected == seen.version && expected.0 != 0
+                || voters.len() == 1 && expected == seen.version,
+            VERSION,
+        ),
+        (removed.is_subset(&dead), PROOF),
+        (living >= seen.quorum() && living_after > after / 2, QUORUM),
+        (!shrinks || after >= view.policy.floor, FLOOR),
+    ]
+}
+
+fn is_vacant(view: View, slot: Slot, term: u32) -> bool {
+    let Ok(register) = view.register() else {
+        return false;
+    };
+    match register.newest(slot) {
+        None => term == 1,
+        Some((name, _)) if name.next().term != term => false,
+        // Who may succeed the marker is the founding rules' business; a server id must be free.
+        Some((_, claim)) => slot == Slot::Ensemble || standing(view, claim) == Standing::Vacant,
+    }
+}
+
+fn nothing_lives(view: View) -> bool {
+    let serves = view.snapshot.peers.values().any(|p| p.serving().is_some());
+    !serves && !view.disk.data && view.fleet().is_ok()
+}
+
+fn holds(view: View, claim: crate::model::claim::ClaimName) -> bool {
+    let Ok(register) = view.register() else {
+        return false;
+    };
+    register.newest(claim.slot).is_some_and(|(name, newest)| {
+        let standing = standing(view, newest);
+        let mine = matches!(standing, Standing::Held(owner) if owner.instance == view.me.instance);
+        name == claim && mine
+    })
+}
+
+fn holds_id(view: View, id: ServerId) -> bool {
+    let Ok(register) = view.register() else {
+        return false;
+    };
+    register
+        .newest(Slot::Server(id))
+        .is_some_and(|(name, _)| holds(view, name))
+}
+
+fn is_down(view: View, before: &[Action]) -> bool {
+    view.service == Service::Stopped || before.contains(&Action::StopServer)
+}
+
+/// The founder by its marker, with no data, that was either never started or never used its leave.
+fn is_unborn_founder(view: View, before: &[Action]) -> bool {
+    let Ok(register) = view.register() else {
+        return false;
+    };
+    let Some((name, marker)) = register.newest(Slot::Ensemble) else {
+        return false;
+    };
+    let unborn = marker.journal.is_empty() || view.disk.initialize;
+    let alone = before.iter().all(|action| match action {
+        Action::WriteMembership { ensemble } => {
+            ensemble.servers.len() == 1
+                && ensemble.servers.values().all(|s| s.is_at(view.address()))
+        }
+        _ => true,
+    });
+    holds(view, name) && unborn && alone && !view.disk.data && is_down(view, before)
+}
+
+/// Data that is used is this instance's own, of the newest lineage as far as it can be seen.
+fn is_own_data(view: View, before: &[Action]) -> bool {
+    let moved = before
+        .iter()
+        .any(|a| matches!(a, Action::MoveDataAside { .. }));
+    if !view.disk.data || moved {
+        return true;
+    }
+    let Some(identity) = &view.disk.identity else {
+        return false;
+    };
+    let newest = view.register().ok().and_then(|r| r.newest(Slot::Ensemble));
+    let same = newest.is_none_or(|(name, _)| name.term == identity.lineage.generation);
+    let gone = matches!(
+        fate::of_instance(view, &identity.instance, view.snapshot.at),
+        Fate::Terminated(_)
+    );
+    identity.instance == view.me.instance && same && !gone
+}

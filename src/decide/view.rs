@@ -1,0 +1,83 @@
+//! A snapshot with its essentials at hand: what can be relied on, and what cannot.
+
+use std::net::IpAddr;
+
+use crate::model::claim::Register;
+use crate::model::disk::Disk;
+use crate::model::ensemble::Ensemble;
+use crate::model::fleet::{Fleet, Instance, Me};
+use crate::model::plan::Waiting;
+use crate::model::policy::Policy;
+use crate::model::snapshot::{Service, Snapshot};
+
+/// What every decision needs; without these three answers there is none.
+#[derive(Clone, Copy)]
+pub struct View<'a> {
+    pub snapshot: &'a Snapshot,
+    pub policy: &'a Policy,
+    pub me: &'a Me,
+    pub disk: &'a Disk,
+    pub service: Service,
+}
+
+impl<'a> View<'a> {
+    pub fn new(snapshot: &'a Snapshot, policy: &'a Policy) -> Result<Self, Waiting> {
+        let unseen = |whom, why: &str| Waiting::Answer {
+            whom,
+            why: why.to_owned(),
+        };
+        let me = snapshot.me.get();
+        let disk = snapshot.disk.get();
+        let service = snapshot.service.get();
+        Ok(View {
+            snapshot,
+            policy,
+            me: me.map_err(|why| unseen("the instance metadata service", why))?,
+            disk: disk.map_err(|why| unseen("ZooKeeper's directories", why))?,
+            service: *service.map_err(|why| unseen("the service manager", why))?,
+        })
+    }
+
+    /// The fleet, unless the asker itself is missing in the answer: such an answer is of another
+    /// group, too young, or cut short.
+    pub fn fleet(&self) -> Result<&'a Fleet, Waiting> {
+        let unseen = |why: &str| Waiting::Answer {
+            whom: "EC2 and the group",
+            why: why.to_owned(),
+        };
+        let fleet = self.snapshot.fleet.get().map_err(unseen)?;
+        if fleet.instances.contains_key(&self.me.instance) {
+            return Ok(fleet);
+        }
+        Err(unseen("this instance is missing in it"))
+    }
+
+    pub fn register(&self) -> Result<&'a Register, Waiting> {
+        self.snapshot.register.get().map_err(|why| Waiting::Answer {
+            whom: "CloudWatch Logs",
+            why: why.to_owned(),
+        })
+    }
+
+    /// This instance, as the fleet has it.
+    pub fn instance(&self) -> Option<&'a Instance> {
+        self.fleet().ok()?.instances.get(&self.me.instance)
+    }
+
+    pub fn address(&self) -> IpAddr {
+        self.me.address
+    }
+
+    /// The newest committed config that any serving server told.
+    pub fn committed(&self) -> Option<&'a Ensemble> {
+        let own = self.snapshot.server.ensemble();
+        let peers = self.snapshot.peers.values().filter_map(|p| p.ensemble());
+        own.into_iter().chain(peers).max_by_key(|e| e.version)
+    }
+
+    /// The newest committed config that another serving server told.
+    pub fn committed_by_peers(&self) -> Option<&'a Ensemble> {
+        let peers = self.snapshot.peers.values();
+        peers.filter_map(|p| p.ensemble()).max_by_key(|e| e.version)
+    }
+}
