@@ -68,7 +68,18 @@ fn is_elsewhere(view: View, id: ServerId) -> bool {
     member.is_some_and(|server| !server.is_at(view.address()))
 }
 
-/// Whether this instance has made a claim that nobody can read yet.
+/// The claim that this instance has just made and cannot read yet.
+pub fn claiming(view: View) -> Option<ClaimName> {
+    let register = view.register().ok()?;
+    let unread = |name: &&ClaimName| {
+        let claim = register.claims.get(name);
+        claim.is_none_or(|claim| matches!(standing(view, claim), Standing::Pending(_)))
+    };
+    let made = view.snapshot.claiming.iter();
+    made.filter(|name| name.slot != Slot::Ensemble).find(unread).copied()
+}
+
+/// The ownerless claim that will be vacant first.
 pub fn pending(view: View) -> Option<(ClaimName, Duration)> {
     let register = view.register().ok()?;
     let newest = register.newest_of_servers().into_values();

@@ -134,7 +134,10 @@ fn newcomer(view: View) -> Result<Plan, Waiting> {
         return Ok(waits(Situation::Halted, waiting));
     }
     let Some((claim, id)) = held else {
-        return Ok(claim(view, fleet, &formation));
+        if let Some(claim) = identity::claiming(view) {
+            return Ok(waits(Situation::Claiming, Waiting::OwnerRecord { claim }));
+        }
+        return Ok(self::claim(view, fleet, &formation));
     };
     Ok(match formation {
         Formation::Halted(waiting) => waits(Situation::Halted, waiting),

@@ -1,11 +1,11 @@
 //! What one look at the world saw, and what it could not see.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::claim::Register;
+use super::claim::{ClaimName, Register};
 use super::disk::Disk;
 use super::fleet::{Fleet, Me};
 use super::id::InstanceId;
@@ -80,6 +80,9 @@ pub struct Snapshot {
     pub fleet: Answer<Fleet>,
     /// The claims.
     pub register: Answer<Register>,
+    /// The claims that this process made within the last minute: reads lag behind writes, and a
+    /// claim that is not readable yet must be waited for, not made a second time.
+    pub claiming: BTreeSet<ClaimName>,
     /// The files of this instance's server.
     pub disk: Answer<Disk>,
     /// Its process.
