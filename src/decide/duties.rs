@@ -70,7 +70,7 @@ pub fn not_serving(view: View, id: ServerId) -> Plan {
 
 /// The other voters that do not serve, each with what is known of it.
 fn missing(view: View, config: &Ensemble, id: ServerId) -> Vec<String> {
-    let gone: Vec<_> = fate::terminated_members(view)
+    let gone: Vec<_> = fate::terminated_members(view, config)
         .into_iter()
         .map(|(id, _)| id)
         .collect();

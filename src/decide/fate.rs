@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::view::View;
 use crate::model::claim::Claim;
+use crate::model::ensemble::Ensemble;
 use crate::model::fleet::InstanceState;
 use crate::model::id::{InstanceId, ServerId};
 
@@ -57,10 +58,10 @@ pub fn of_owner(view: View, claim: &Claim) -> Fate {
     }
 }
 
-/// The members of `servers` whose termination is proven: the newest claim on the id has a valid
+/// The members of `ensemble` whose termination is proven: the newest claim on the id has a valid
 /// record, names the member's address, and its owner is gone.
-pub fn terminated_members(view: View) -> Vec<(ServerId, InstanceId)> {
-    let (Some(ensemble), Ok(register)) = (view.committed(), view.register()) else {
+pub fn terminated_members(view: View, ensemble: &Ensemble) -> Vec<(ServerId, InstanceId)> {
+    let Ok(register) = view.register() else {
         return Vec::new();
     };
     let newest = register.newest_of_servers();

@@ -76,7 +76,9 @@ pub fn claiming(view: View) -> Option<ClaimName> {
         claim.is_none_or(|claim| matches!(standing(view, claim), Standing::Pending(_)))
     };
     let made = view.snapshot.claiming.iter();
-    made.filter(|name| name.slot != Slot::Ensemble).find(unread).copied()
+    made.filter(|name| name.slot != Slot::Ensemble)
+        .find(unread)
+        .copied()
 }
 
 /// The ownerless claim that will be vacant first.

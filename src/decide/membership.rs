@@ -14,7 +14,7 @@ use crate::model::server::Role;
 /// so that the ensemble's size does not change. One that still holds this server's address goes
 /// first.
 pub fn add(view: View, id: ServerId, committed: &Ensemble) -> Action {
-    let gone = fate::terminated_members(view);
+    let gone = fate::terminated_members(view, committed);
     let voters: BTreeSet<ServerId> = committed.voters().map(|s| s.id).collect();
     let gone: Vec<ServerId> = gone
         .into_iter()
@@ -43,7 +43,7 @@ pub fn prune(
             .get(id)
             .is_some_and(|s| s.role == Role::Participant)
     };
-    let gone: Vec<_> = fate::terminated_members(view)
+    let gone: Vec<_> = fate::terminated_members(view, committed)
         .into_iter()
         .filter(|(id, _)| is_voter(*id))
         .collect();

@@ -119,7 +119,7 @@ fn change(
     let Some(seen) = view.snapshot.server.ensemble() else {
         return vec![(false, VERSION)];
     };
-    let dead: BTreeSet<ServerId> = fate::terminated_members(view)
+    let dead: BTreeSet<ServerId> = fate::terminated_members(view, seen)
         .into_iter()
         .map(|(id, _)| id)
         .collect();

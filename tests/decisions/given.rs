@@ -1,0 +1,300 @@
+//! A small vocabulary for situations: three instances, `a`, `b` and `c`, of group `asg:zk`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+use jiff::{Timestamp, ToSpan};
+use zk_bootstrap::decide;
+use zk_bootstrap::model::claim::{Claim, ClaimName, Lineage, Milestone, Owner, Register};
+use zk_bootstrap::model::disk::{Disk, Identity, ZooCfg};
+use zk_bootstrap::model::ensemble::Ensemble;
+use zk_bootstrap::model::fleet::{Fleet, Instance, InstanceState, Lifecycle, Me};
+use zk_bootstrap::model::id::{ConfigVersion, InstanceId, ServerId, Zxid};
+use zk_bootstrap::model::plan::Plan;
+use zk_bootstrap::model::policy::{ClientBind, Policy, Ports, WhenAllIsLost};
+use zk_bootstrap::model::probe::{Mode, Probe, Serving};
+use zk_bootstrap::model::snapshot::{Answer, Service, Snapshot};
+
+/// The time of every look.
+pub fn noon() -> Timestamp {
+    "2026-03-01T12:00:00Z".parse().expect("a time")
+}
+
+/// Instance `n`: a letter and its place in the alphabet make its id and address.
+pub fn instance(letter: char) -> InstanceId {
+    format!("i-0000000{letter}")
+        .parse()
+        .expect("an instance id")
+}
+
+pub fn address(letter: char) -> IpAddr {
+    let place = letter as u8 - b'a' + 1;
+    IpAddr::V4(Ipv4Addr::new(10, 0, 0, place))
+}
+
+pub fn id(n: u8) -> ServerId {
+    n.try_into().expect("a server id")
+}
+
+pub fn policy() -> Policy {
+    Policy {
+        group: "asg:zk".to_owned(),
+        ports: Ports {
+            client: 2181,
+            quorum: 2888,
+            election: 3888,
+        },
+        client_bind: ClientBind::All,
+        floor: 3,
+        when_all_is_lost: WhenAllIsLost::Wait,
+        claim_grace: Duration::from_secs(300),
+        absence_proof: Duration::from_secs(3 * 3600),
+    }
+}
+
+fn known<T>(value: T) -> Answer<T> {
+    Answer::Known { at: noon(), value }
+}
+
+pub fn unknown<T>() -> Answer<T> {
+    Answer::Unknown {
+        why: "throttled".to_owned(),
+    }
+}
+
+/// A snapshot under construction.
+#[derive(Clone)]
+pub struct Given {
+    pub snapshot: Snapshot,
+    pub policy: Policy,
+    me: char,
+}
+
+/// Instance `me` of a group of `peers`, all in service, without anything else.
+pub fn given(me: char, peers: &str) -> Given {
+    let member = |letter: char| {
+        let instance_of_group = Instance {
+            address: Some(address(letter)),
+            zone: "eu-west-1a".to_owned(),
+            state: InstanceState::Running,
+            lifecycle: Lifecycle::InService,
+            launched: noon() - 5.minutes(),
+            tags: BTreeMap::new(),
+        };
+        (instance(letter), instance_of_group)
+    };
+    let fleet = Fleet {
+        desired: Some(peers.len().try_into().expect("a small group")),
+        instances: peers.chars().map(member).collect(),
+        asked: BTreeSet::new(),
+    };
+    let me_by_metadata = Me {
+        instance: instance(me),
+        address: address(me),
+        zone: "eu-west-1a".to_owned(),
+        region: "eu-west-1".to_owned(),
+    };
+    let snapshot = Snapshot {
+        at: noon(),
+        me: known(me_by_metadata),
+        fleet: known(fleet),
+        register: known(Register {
+            exists: true,
+            claims: BTreeMap::new(),
+        }),
+        claiming: BTreeSet::new(),
+        disk: known(Disk::default()),
+        service: known(Service::Stopped),
+        server: Probe::Unreachable {
+            why: "connection refused".to_owned(),
+        },
+        peers: BTreeMap::new(),
+    };
+    Given {
+        snapshot,
+        policy: policy(),
+        me,
+    }
+}
+
+fn value<T>(answer: &mut Answer<T>) -> &mut T {
+    match answer {
+        Answer::Known { value, .. } => value,
+        Answer::Unknown { .. } => panic!("this part of the snapshot is unknown"),
+    }
+}
+
+/// A config at version 100000003 of servers `1` at `a`, `2` at `b`, …
+pub fn config(members: &[(u8, char)]) -> Ensemble {
+    let servers = members
+        .iter()
+        .map(|(n, at)| policy().server(id(*n), address(*at)));
+    Ensemble {
+        version: ConfigVersion(0x1_0000_0003),
+        ..Ensemble::unversioned(servers)
+    }
+}
+
+pub fn serving(mode: Mode, ensemble: Ensemble) -> Probe {
+    Probe::Serving(Serving {
+        mode,
+        zxid: Zxid(0x1_0000_0007),
+        release: "3.8.0".to_owned(),
+        synced: Some(true),
+        ensemble: Some(ensemble),
+    })
+}
+
+impl Given {
+    pub fn claim_at(
+        mut self,
+        name: &str,
+        owner: Option<char>,
+        age_s: i64,
+        journal: &[Milestone],
+    ) -> Self {
+        let name: ClaimName = name.parse().expect("the name of a claim");
+        let created = noon() - age_s.seconds();
+        let server = match name.slot {
+            zk_bootstrap::model::claim::Slot::Server(id) => id,
+            zk_bootstrap::model::claim::Slot::Ensemble => id(1),
+        };
+        let owner = owner.map(|letter| Owner {
+            instance: instance(letter),
+            address: address(letter),
+            zone: "eu-west-1a".to_owned(),
+            group: "asg:zk".to_owned(),
+            server,
+            written: created + 1.second(),
+        });
+        let claim = Claim {
+            created,
+            owner,
+            journal: journal.iter().copied().collect(),
+        };
+        value(&mut self.snapshot.register)
+            .claims
+            .insert(name, claim);
+        self
+    }
+
+    pub fn claim(self, name: &str, owner: char, journal: &[Milestone]) -> Self {
+        self.claim_at(name, Some(owner), 60, journal)
+    }
+
+    /// The register of an ensemble that `a` founded and `b` and `c` joined.
+    pub fn three_joined(self) -> Self {
+        let all = [Milestone::Started, Milestone::Joined];
+        self.claim("ensemble", 'a', &[Milestone::Started])
+            .claim("1", 'a', &all)
+            .claim("2", 'b', &all)
+            .claim("3", 'c', &all)
+    }
+
+    /// `letter` has an instance state other than running.
+    pub fn state(mut self, letter: char, state: InstanceState) -> Self {
+        let fleet = value(&mut self.snapshot.fleet);
+        let entry = fleet
+            .instances
+            .get_mut(&instance(letter))
+            .expect("an instance of the group");
+        entry.state = state;
+        if state == InstanceState::Terminated {
+            entry.address = None;
+            entry.lifecycle = Lifecycle::Terminated;
+        }
+        self
+    }
+
+    pub fn fleet(mut self, change: impl FnOnce(&mut Fleet)) -> Self {
+        change(value(&mut self.snapshot.fleet));
+        self
+    }
+
+    pub fn lifecycle(self, letter: char, lifecycle: Lifecycle) -> Self {
+        self.fleet(|fleet| {
+            fleet
+                .instances
+                .get_mut(&instance(letter))
+                .expect("an instance of the group")
+                .lifecycle = lifecycle;
+        })
+    }
+
+    pub fn disk(mut self, change: impl FnOnce(&mut Disk)) -> Self {
+        change(value(&mut self.snapshot.disk));
+        self
+    }
+
+    /// The files of server `n`, with data, for this membership.
+    pub fn files_of(self, n: u8, members: &[(u8, char)]) -> Self {
+        let me = instance(self.me);
+        self.disk(|disk| {
+            *disk = Disk {
+                data: true,
+                initialize: false,
+                myid: Some(id(n)),
+                identity: Some(Identity {
+                    lineage: Lineage {
+                        generation: 1,
+                        founder: instance('a'),
+                    },
+                    server: id(n),
+                    instance: me,
+                }),
+                zoo_cfg: ZooCfg::Current,
+                dynamic: Some(config(members)),
+            };
+        })
+    }
+
+    /// This instance's server runs and answers so.
+    pub fn runs(mut self, answer: Probe) -> Self {
+        self.snapshot.service = known(Service::Running);
+        self.snapshot.server = answer;
+        self
+    }
+
+    pub fn peer(mut self, letter: char, answer: Probe) -> Self {
+        self.snapshot.peers.insert(instance(letter), answer);
+        self
+    }
+
+    pub fn with(mut self, change: impl FnOnce(&mut Snapshot, &mut Policy)) -> Self {
+        change(&mut self.snapshot, &mut self.policy);
+        self
+    }
+
+    pub fn tagged(self, n: u8) -> Self {
+        let me = self.me;
+        self.fleet(|fleet| {
+            let tags = &mut fleet.instances.get_mut(&instance(me)).expect("myself").tags;
+            tags.insert("zookeeper_id".to_owned(), n.to_string());
+            tags.insert(
+                "bootstrap_finished_time".to_owned(),
+                "2026-03-01T11:59:00Z".to_owned(),
+            );
+        })
+    }
+
+    pub fn plan(&self) -> Plan {
+        decide::plan(&self.snapshot, &self.policy)
+    }
+
+    /// The printed plan, which the safety checker must approve.
+    #[track_caller]
+    pub fn prints(&self, expected: &str) {
+        let plan = self.plan();
+        let violations = decide::safety::violations(&self.snapshot, &self.policy, &plan);
+        assert!(violations.is_empty(), "{violations:?}\n{plan}");
+        let strip = |text: &str| {
+            text.lines()
+                .map(str::trim)
+                .filter(|l| !l.is_empty())
+                .collect::<Vec<_>>()
+                .join("\n")
+        };
+        assert_eq!(strip(&plan.to_string()), strip(expected));
+    }
+}

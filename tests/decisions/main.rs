@@ -1,0 +1,7 @@
+//! The decisions as sentences: what is given, and the whole printed plan.
+
+mod founding;
+mod given;
+mod identity;
+mod membership;
+mod safety;

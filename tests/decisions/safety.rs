@@ -1,0 +1,161 @@
+//! The checker is fed plans that no planner of ours makes.
+
+use std::collections::BTreeSet;
+
+use zk_bootstrap::decide::safety::violations;
+use zk_bootstrap::model::fleet::InstanceState;
+use zk_bootstrap::model::id::ConfigVersion;
+use zk_bootstrap::model::plan::{Action, Next, Plan, Situation};
+use zk_bootstrap::model::probe::Mode;
+
+use crate::given::{Given, address, config, given, id, policy, serving};
+
+const THREE: [(u8, char); 3] = [(1, 'a'), (2, 'b'), (3, 'c')];
+const VERSION: ConfigVersion = ConfigVersion(0x1_0000_0003);
+
+#[track_caller]
+fn refused(given: &Given, actions: Vec<Action>, rule: &str) {
+    let plan = Plan {
+        situation: Situation::Member,
+        actions,
+        waiting: vec![],
+        warnings: vec![],
+        next: Next::Here,
+    };
+    let found = violations(&given.snapshot, &given.policy, &plan);
+    assert!(
+        found.iter().any(|v| v.rule.contains(rule)),
+        "{rule}: {found:?}"
+    );
+}
+
+fn leader() -> Given {
+    given('a', "abc")
+        .three_joined()
+        .files_of(1, &THREE)
+        .runs(serving(Mode::Leader, config(&THREE)))
+}
+
+fn remove(n: u8, expected: ConfigVersion) -> Vec<Action> {
+    vec![Action::RemoveServers {
+        servers: BTreeSet::from([id(n)]),
+        expected,
+    }]
+}
+
+#[test]
+fn removing_a_member_that_may_live_is_refused() {
+    for state in [
+        InstanceState::Running,
+        InstanceState::Stopped,
+        InstanceState::ShuttingDown,
+    ] {
+        refused(
+            &leader().state('b', state),
+            remove(2, VERSION),
+            "termination is proven",
+        );
+    }
+}
+
+#[test]
+fn going_below_the_floor_is_refused() {
+    refused(
+        &leader().state('b', InstanceState::Terminated),
+        remove(2, VERSION),
+        "floor",
+    );
+}
+
+#[test]
+fn a_change_from_another_version_is_refused() {
+    refused(&leader(), remove(2, ConfigVersion(1)), "version");
+}
+
+#[test]
+fn giving_up_the_quorum_is_refused() {
+    let lost = leader()
+        .state('b', InstanceState::Terminated)
+        .state('c', InstanceState::Terminated);
+    refused(&lost.with(|_, p| p.floor = 1), remove(2, VERSION), "quorum");
+}
+
+#[test]
+fn adding_a_server_that_has_not_synced_is_refused() {
+    let joiner = given('d', "abcd")
+        .three_joined()
+        .claim("4", 'd', &[])
+        .runs(zk_bootstrap::model::probe::Probe::NotServing);
+    let add = Action::AddServer {
+        server: policy().server(id(4), address('d')),
+        remove: None,
+        expected: VERSION,
+    };
+    refused(&joiner, vec![add], "synced");
+}
+
+#[test]
+fn an_empty_database_is_refused_to_anybody_but_the_unborn_founder() {
+    let wiped = given('a', "abc").three_joined();
+    refused(&wiped, vec![Action::AllowEmptyDatabase], "empty database");
+    let other = given('b', "abc")
+        .claim("ensemble", 'a', &[])
+        .claim("2", 'b', &[]);
+    refused(&other, vec![Action::AllowEmptyDatabase], "empty database");
+}
+
+#[test]
+fn claiming_an_id_that_another_may_hold_is_refused() {
+    let given = given('a', "abc")
+        .claim("2", 'b', &[])
+        .state('b', InstanceState::Stopped);
+    refused(
+        &given,
+        vec![Action::Claim {
+            claim: "2.2".parse().expect("a claim"),
+            server: id(2),
+        }],
+        "vacant",
+    );
+}
+
+#[test]
+fn founding_beside_a_serving_peer_is_refused() {
+    let given = given('d', "abcd").peer('a', serving(Mode::Leader, config(&THREE)));
+    refused(
+        &given,
+        vec![Action::Claim {
+            claim: "ensemble".parse().expect("a claim"),
+            server: id(4),
+        }],
+        "founded",
+    );
+}
+
+#[test]
+fn writing_files_under_a_running_server_is_refused() {
+    refused(
+        &leader(),
+        vec![Action::WriteMyId { server: id(1) }],
+        "server is down",
+    );
+}
+
+#[test]
+fn starting_with_the_data_of_an_older_generation_is_refused() {
+    let given = given('a', "abc")
+        .claim("1", 'a', &[])
+        .claim("ensemble", 'a', &[])
+        .claim("ensemble.2", 'b', &[])
+        .files_of(1, &[(1, 'a')]);
+    refused(&given, vec![Action::StartServer], "lineage");
+}
+
+#[test]
+fn using_an_id_that_is_not_held_is_refused() {
+    refused(
+        &given('a', "abc").claim("1", 'b', &[]),
+        vec![Action::WriteMyId { server: id(1) }],
+        "holds it",
+    );
+}
