@@ -130,11 +130,7 @@ fn change(
     let living_after = remaining.difference(&dead).count() + added;
     let shrinks = after < voters.len();
     vec![
-        (
-            expected == seen.version && expected.0 != 0
-                || voters.len() == 1 && expected == seen.version,
-            VERSION,
-        ),
+        (expected == seen.version, VERSION),
         (removed.is_subset(&dead), PROOF),
         (living >= seen.quorum() && living_after > after / 2, QUORUM),
         (!shrinks || after >= view.policy.floor, FLOOR),
