@@ -1,1 +1,111 @@
-//! The command line.
+//! The command line: what an operator types, and the exit codes.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Turns an AWS Auto Scaling group into a ZooKeeper ensemble, and keeps it one.
+#[derive(Debug, Parser)]
+#[command(
+    name = "zk-bootstrap",
+    version,
+    about,
+    args_conflicts_with_subcommands = true
+)]
+pub struct Cli {
+    /// What to do; without it and without --dry-run, this help is shown.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
+    /// The same as `plan`.
+    #[arg(long)]
+    pub dry_run: bool,
+
+    /// Options of --dry-run.
+    #[command(flatten)]
+    pub plan: PlanArgs,
+
+    /// The configuration file; drop-ins are read from `config.d/*.toml` beside it.
+    #[arg(long, global = true, value_name = "FILE", default_value = DEFAULT_CONFIG)]
+    pub config: PathBuf,
+}
+
+/// Where the configuration is unless told otherwise.
+pub const DEFAULT_CONFIG: &str = "/etc/zk-bootstrap/config.toml";
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the agent: observe, plan, check, apply, again and again (what systemd starts).
+    Run,
+    /// Look and print what the agent would do, changing nothing. Exit code 2: something to do.
+    Plan(PlanArgs),
+    /// Record a snapshot, to be planned from with `plan --from`.
+    Observe,
+    /// Print the ensemble as this instance sees it.
+    Status(StatusArgs),
+    /// Read the configuration, judge it, and print each value with its origin.
+    CheckConfig,
+}
+
+/// Options of `plan` and --dry-run.
+#[derive(Debug, Clone, Args)]
+pub struct PlanArgs {
+    /// Plan from a recorded snapshot instead of looking.
+    #[arg(long, value_name = "FILE")]
+    pub from: Option<PathBuf>,
+    /// The form of the answer.
+    #[arg(long, value_enum, default_value_t)]
+    pub output: Output,
+}
+
+/// Options of `status`.
+#[derive(Debug, Clone, Args)]
+pub struct StatusArgs {
+    /// The form of the answer.
+    #[arg(long, value_enum, default_value_t)]
+    pub output: Output,
+    /// Look again every two seconds until interrupted.
+    #[arg(long)]
+    pub watch: bool,
+}
+
+/// The form of an answer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// For people.
+    #[default]
+    Text,
+    /// For machines.
+    Json,
+}
+
+/// The exit codes: 0 and 2 of the dry run, and those of sysexits.h.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Done; for a dry run, nothing to do and nothing to wait for.
+    Ok = 0,
+    /// A dry run found something to do.
+    ToDo = 2,
+    /// A dry run found nothing to do now, and waits for something.
+    Waiting = 3,
+    /// The command line makes no sense (EX_USAGE).
+    Usage = 64,
+    /// A recorded snapshot is malformed (EX_DATAERR).
+    Data = 65,
+    /// A file is missing (EX_NOINPUT).
+    NoInput = 66,
+    /// Something that is needed does not answer (EX_UNAVAILABLE).
+    Unavailable = 69,
+    /// An invariant broke (EX_SOFTWARE).
+    Software = 70,
+    /// The configuration is wrong (EX_CONFIG).
+    Config = 78,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> ExitCode {
+        ExitCode::from(exit as u8)
+    }
+}
