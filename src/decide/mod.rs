@@ -9,6 +9,7 @@ mod files;
 mod formation;
 pub mod identity;
 mod membership;
+pub mod overview;
 pub mod safety;
 pub mod view;
 
