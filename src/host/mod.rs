@@ -1,1 +1,3 @@
-//! (see ARCHITECTURE.md)
+//! The machine: its files, its services.
+
+pub mod files;

@@ -1,0 +1,107 @@
+//! Files that are replaced whole or not at all.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+/// A file could not be read, written or renamed.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: could not {what}", path.display())]
+pub struct FileError {
+    /// The file.
+    pub path: PathBuf,
+    /// read it, write it, rename it, …
+    pub what: &'static str,
+    /// Why.
+    #[source]
+    pub source: io::Error,
+}
+
+fn failed<'a>(path: &'a Path, what: &'static str) -> impl FnOnce(io::Error) -> FileError + 'a {
+    move |source| FileError {
+        path: path.to_owned(),
+        what,
+        source,
+    }
+}
+
+/// No file that is read here is longer: what is, is not what it should be.
+const LONGEST: u64 = 1 << 20;
+
+/// A small text file, or `None` when there is none.
+///
+/// # Errors
+/// When it exists and cannot be read, is longer than 1 MiB, or is not UTF-8.
+pub fn read(path: &Path) -> Result<Option<String>, FileError> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(failed(path, "open it")(error)),
+    };
+    let mut text = String::new();
+    let length = file.take(LONGEST + 1).read_to_string(&mut text);
+    let length = length.map_err(failed(path, "read it"))?;
+    if length as u64 > LONGEST {
+        let error = io::Error::new(io::ErrorKind::InvalidData, "longer than 1 MiB");
+        return Err(failed(path, "read it")(error));
+    }
+    Ok(Some(text))
+}
+
+/// Replaces a file's content as one step that a crash cannot halve: written beside, synced,
+/// renamed, and the directory synced. A file that has the content and mode already is left alone.
+///
+/// # Errors
+/// When any step fails; the file is then as it was.
+pub fn replace(path: &Path, content: &str, mode: u32) -> Result<(), FileError> {
+    let same_mode = || fs::metadata(path).is_ok_and(|m| m.permissions().mode() & 0o777 == mode);
+    if matches!(read(path), Ok(Some(present)) if present == content) && same_mode() {
+        return Ok(());
+    }
+    let directory = path.parent().unwrap_or(Path::new("/"));
+    fs::create_dir_all(directory).map_err(failed(directory, "create it"))?;
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".new");
+    let beside = PathBuf::from(beside);
+    let write = || -> io::Result<()> {
+        let options = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(mode)
+            .open(&beside);
+        let mut file = options?;
+        file.set_permissions(fs::Permissions::from_mode(mode))?;
+        file.write_all(content.as_bytes())?;
+        file.sync_all()
+    };
+    let written = write().map_err(failed(&beside, "write it"));
+    let renamed =
+        written.and_then(|()| fs::rename(&beside, path).map_err(failed(path, "replace it")));
+    if renamed.is_err() {
+        // A half-written file beside would do no harm, but would not be understood either.
+        let _ = fs::remove_file(&beside);
+    }
+    renamed?;
+    sync_directory(directory)
+}
+
+/// Renames each of `paths` that exists into the new directory `aside`. Nothing is deleted.
+///
+/// # Errors
+/// When a rename fails; what was renamed before stays so, and a repetition moves the rest.
+pub fn move_aside(paths: &[PathBuf], aside: &Path) -> Result<(), FileError> {
+    fs::create_dir_all(aside).map_err(failed(aside, "create it"))?;
+    for path in paths.iter().filter(|path| path.exists()) {
+        let name = path.file_name().unwrap_or_default();
+        fs::rename(path, aside.join(name)).map_err(failed(path, "move it aside"))?;
+        sync_directory(path.parent().unwrap_or(Path::new("/")))?;
+    }
+    sync_directory(aside)
+}
+
+fn sync_directory(directory: &Path) -> Result<(), FileError> {
+    let synced = File::open(directory).and_then(|d| d.sync_all());
+    synced.map_err(failed(directory, "sync it"))
+}

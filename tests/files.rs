@@ -1,0 +1,68 @@
+//! Files are replaced whole or not at all, and moved rather than deleted.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::PathBuf;
+
+use zk_bootstrap::host::files::{move_aside, read, replace};
+
+/// A directory of its own for each test, under the build's.
+fn directory(name: &str) -> PathBuf {
+    let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = fs::remove_dir_all(&directory);
+    fs::create_dir_all(&directory).expect("a directory");
+    directory
+}
+
+#[test]
+fn a_replaced_file_has_its_content_and_mode_and_leaves_nothing_beside() {
+    let directory = directory("replaced");
+    let path = directory.join("zoo.cfg");
+    replace(&path, "a=1\n", 0o640).expect("written");
+    replace(&path, "a=2\n", 0o640).expect("replaced");
+    assert_eq!(read(&path).expect("readable").as_deref(), Some("a=2\n"));
+    assert_eq!(
+        fs::metadata(&path).expect("there").permissions().mode() & 0o777,
+        0o640
+    );
+    assert_eq!(fs::read_dir(&directory).expect("readable").count(), 1);
+}
+
+#[test]
+fn a_file_that_has_its_content_already_is_not_written_again() {
+    let path = directory("same").join("myid");
+    replace(&path, "3\n", 0o644).expect("written");
+    let before = fs::metadata(&path).expect("there").ino();
+    replace(&path, "3\n", 0o644).expect("left alone");
+    assert_eq!(fs::metadata(&path).expect("there").ino(), before);
+}
+
+#[test]
+fn a_missing_file_is_no_error_and_a_directory_in_its_place_is_one() {
+    let directory = directory("missing");
+    assert_eq!(read(&directory.join("none")).expect("no error"), None);
+    fs::create_dir(directory.join("myid")).expect("a directory");
+    let error = replace(&directory.join("myid"), "3\n", 0o644).expect_err("a directory");
+    assert!(error.to_string().contains("myid"), "{error}");
+    assert_eq!(
+        fs::read_dir(&directory).expect("readable").count(),
+        1,
+        "nothing is left beside"
+    );
+}
+
+#[test]
+fn what_gives_way_is_moved_and_not_deleted() {
+    let directory = directory("aside");
+    fs::create_dir_all(directory.join("version-2")).expect("a directory");
+    fs::write(directory.join("version-2/snapshot.0"), "data").expect("a file");
+    let aside = directory.join("aside-2026-03-01T12-00-00Z");
+    let paths = [directory.join("version-2"), directory.join("myid")];
+    move_aside(&paths, &aside).expect("moved");
+    move_aside(&paths, &aside).expect("a repetition is harmless");
+    assert!(!directory.join("version-2").exists());
+    assert_eq!(
+        fs::read_to_string(aside.join("version-2/snapshot.0")).expect("kept"),
+        "data"
+    );
+}
