@@ -2,3 +2,4 @@
 
 pub mod four_letter;
 pub mod reply;
+pub mod zoo_cfg;

@@ -1,0 +1,239 @@
+//! zoo.cfg, which has two authors: the agent renders it, and ZooKeeper rewrites it at every
+//! committed config (comments gone, keys in another order, `dynamicConfigFile=` repointed).
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::model::disk::ZooCfg;
+use crate::model::id::ConfigVersion;
+
+/// What zoo.cfg is rendered from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// ZooKeeper's `dataDir`.
+    pub data_dir: PathBuf,
+    /// Its `dataLogDir`, if the transaction log has a disk of its own.
+    pub data_log_dir: Option<PathBuf>,
+    /// The super user's digest (`super:…`), never its secret.
+    pub super_digest: String,
+    /// The operator's own keys; those of [`FIXED`] are refused before they come here.
+    pub extra: BTreeMap<String, String>,
+}
+
+/// Keys that the agent's promises rest on, with the reason that an operator who sets one is told.
+pub const FIXED: &[(&str, &str, &str)] = &[
+    (
+        "standaloneEnabled",
+        "false",
+        "a standalone server cannot grow into an ensemble",
+    ),
+    (
+        "reconfigEnabled",
+        "true",
+        "members join and leave by dynamic reconfiguration",
+    ),
+    (
+        "db.autocreate",
+        "false",
+        "an empty disk must not vote: acknowledged writes would be lost",
+    ),
+    (
+        "electionPortBindRetry",
+        "0",
+        "a server whose election port is taken for a moment must not give up for ever",
+    ),
+];
+
+/// Keys with a default that an operator may override. Times as in ZooKeeper's own sample, ports
+/// on loopback (the AdminServer listens on all addresses by default up to 3.9.5).
+const DEFAULTS: &[(&str, &str)] = &[
+    ("tickTime", "2000"),
+    ("initLimit", "10"),
+    ("syncLimit", "5"),
+    ("admin.enableServer", "false"),
+    ("admin.serverAddress", "127.0.0.1"),
+    ("autopurge.snapRetainCount", "3"),
+    ("autopurge.purgeInterval", "24"),
+];
+
+/// The four-letter words that the agent asks; an operator may add others.
+const WORDS: &[&str] = &["conf", "mntr", "ruok", "srvr", "stat"];
+const WHITELIST: &str = "4lw.commands.whitelist";
+const POINTER: &str = "dynamicConfigFile";
+
+/// The keys of zoo.cfg, without the pointer to the dynamic file.
+fn keys(settings: &Settings) -> BTreeMap<String, String> {
+    let Settings {
+        data_dir,
+        data_log_dir,
+        super_digest,
+        extra,
+    } = settings;
+    let own = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+    let mut keys: BTreeMap<String, String> = DEFAULTS.iter().map(own).collect();
+    keys.extend(extra.clone());
+    for (key, value, _) in FIXED {
+        keys.insert((*key).to_owned(), (*value).to_owned());
+    }
+    keys.insert("dataDir".to_owned(), data_dir.display().to_string());
+    if let Some(log) = data_log_dir {
+        keys.insert("dataLogDir".to_owned(), log.display().to_string());
+    }
+    let digest = "DigestAuthenticationProvider.superDigest";
+    keys.insert(digest.to_owned(), super_digest.clone());
+    let more = extra.get(WHITELIST).map_or("", String::as_str);
+    keys.insert(WHITELIST.to_owned(), whitelist(more));
+    keys
+}
+
+fn whitelist(more: &str) -> String {
+    let more: Vec<&str> = more
+        .split(',')
+        .map(str::trim)
+        .filter(|w| !w.is_empty())
+        .collect();
+    if more.contains(&"*") {
+        return "*".to_owned();
+    }
+    let mut words: Vec<&str> = WORDS.iter().copied().chain(more).collect();
+    words.sort_unstable();
+    words.dedup();
+    words.join(",")
+}
+
+/// The text of zoo.cfg, pointing at this dynamic file.
+pub fn render(settings: &Settings, dynamic_file: &Path) -> String {
+    let mut text =
+        "# Written by zk-bootstrap; ZooKeeper rewrites it. Settings: /etc/zk-bootstrap\n"
+            .to_owned();
+    for (key, value) in keys(settings) {
+        text.push_str(&format!("{key}={value}\n"));
+    }
+    text.push_str(&format!("{POINTER}={}\n", dynamic_file.display()));
+    text
+}
+
+/// Reads a zoo.cfg as ZooKeeper does (a Java properties file in its simple form); the last of
+/// equal keys counts.
+fn parse(text: &str) -> BTreeMap<String, String> {
+    let lines = text
+        .lines()
+        .map(str::trim)
+        .filter(|l| !l.starts_with(['#', '!']));
+    let pairs = lines.filter_map(|line| line.split_once('='));
+    // ZooKeeper escapes what Java's Properties.store escapes: `\:` and `\=` in values.
+    let plain = |value: &str| value.trim().replace('\\', "");
+    pairs
+        .map(|(key, value)| (key.trim().to_owned(), plain(value)))
+        .collect()
+}
+
+/// Whether an existing zoo.cfg says what the settings say, wherever it points.
+pub fn compare(text: Option<&str>, settings: &Settings) -> ZooCfg {
+    let Some(text) = text else {
+        return ZooCfg::Missing;
+    };
+    let mut present = parse(text);
+    if present.remove(POINTER).is_none() {
+        return ZooCfg::Stale;
+    }
+    if present == keys(settings) {
+        ZooCfg::Current
+    } else {
+        ZooCfg::Stale
+    }
+}
+
+/// The dynamic file that a zoo.cfg points at: the live membership. A rendering that lost it would
+/// be a silent rollback.
+pub fn live_pointer(text: &str) -> Option<PathBuf> {
+    parse(text)
+        .remove(POINTER)
+        .filter(|path| !path.is_empty())
+        .map(PathBuf::from)
+}
+
+/// The version in a dynamic file's name: the hexadecimal suffix, 0 without one.
+pub fn version_of(dynamic_file: &Path) -> ConfigVersion {
+    let suffix = dynamic_file.extension().and_then(|s| s.to_str());
+    let version = suffix
+        .filter(|s| *s != "dynamic")
+        .and_then(|s| s.parse().ok());
+    version.unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings() -> Settings {
+        Settings {
+            data_dir: "/var/lib/zookeeper".into(),
+            data_log_dir: None,
+            super_digest: "super:hash=".to_owned(),
+            extra: BTreeMap::new(),
+        }
+    }
+
+    fn rendered() -> String {
+        render(
+            &settings(),
+            Path::new("/etc/zookeeper/conf/zoo.cfg.dynamic"),
+        )
+    }
+
+    #[test]
+    fn what_was_rendered_is_current_and_what_zookeeper_makes_of_it_too() {
+        assert_eq!(compare(Some(&rendered()), &settings()), ZooCfg::Current);
+        let mut lines: Vec<String> = rendered().lines().skip(1).map(str::to_owned).collect();
+        lines.reverse();
+        let rewritten = lines.join("\n").replace(".dynamic", ".dynamic.100000003");
+        assert_eq!(compare(Some(&rewritten), &settings()), ZooCfg::Current);
+        let pointer = live_pointer(&rewritten).expect("a pointer");
+        assert_eq!(version_of(&pointer), ConfigVersion(0x1_0000_0003));
+    }
+
+    #[test]
+    fn a_difference_in_meaning_or_a_lost_pointer_is_stale() {
+        let other = rendered().replace("syncLimit=5", "syncLimit=9");
+        assert_eq!(compare(Some(&other), &settings()), ZooCfg::Stale);
+        let lost = rendered().replace("dynamicConfigFile", "other");
+        assert_eq!(compare(Some(&lost), &settings()), ZooCfg::Stale);
+        assert_eq!(compare(Some(""), &settings()), ZooCfg::Stale);
+        assert_eq!(compare(None, &settings()), ZooCfg::Missing);
+    }
+
+    #[test]
+    fn an_operator_adds_words_and_keys_but_takes_nothing_away() {
+        let mut settings = settings();
+        settings
+            .extra
+            .insert(WHITELIST.to_owned(), "dump, stat".to_owned());
+        settings
+            .extra
+            .insert("maxClientCnxns".to_owned(), "0".to_owned());
+        settings
+            .extra
+            .insert("db.autocreate".to_owned(), "true".to_owned());
+        let text = render(&settings, Path::new("/x/zoo.cfg.dynamic"));
+        for line in [
+            "4lw.commands.whitelist=conf,dump,mntr,ruok,srvr,stat",
+            "maxClientCnxns=0",
+            "db.autocreate=false",
+        ] {
+            assert!(text.lines().any(|l| l == line), "{line}:\n{text}");
+        }
+    }
+
+    #[test]
+    fn a_hand_written_dynamic_file_is_version_zero() {
+        assert_eq!(
+            version_of(Path::new("/x/zoo.cfg.dynamic")),
+            ConfigVersion(0)
+        );
+        assert_eq!(
+            version_of(Path::new("/x/zoo.cfg.dynamic.next")),
+            ConfigVersion(0)
+        );
+    }
+}
