@@ -1,5 +1,7 @@
 //! ZooKeeper: its four-letter words, its files, its reconfig.
 
 pub mod four_letter;
+pub mod reconfig;
 pub mod reply;
+pub mod secret;
 pub mod zoo_cfg;
