@@ -18,6 +18,14 @@ pub struct FileError {
     pub source: io::Error,
 }
 
+/// A directory that could not be listed.
+impl From<(PathBuf, io::Error)> for FileError {
+    fn from((path, source): (PathBuf, io::Error)) -> Self {
+        let what = "list it";
+        FileError { path, what, source }
+    }
+}
+
 fn failed<'a>(path: &'a Path, what: &'static str) -> impl FnOnce(io::Error) -> FileError + 'a {
     move |source| FileError {
         path: path.to_owned(),

@@ -1,3 +1,4 @@
 //! The machine: its files, its services.
 
 pub mod files;
+pub mod notify;

@@ -1,5 +1,6 @@
 //! ZooKeeper: its four-letter words, its files, its reconfig.
 
+pub mod disk;
 pub mod four_letter;
 pub mod reconfig;
 pub mod reply;
