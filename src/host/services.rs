@@ -1,0 +1,260 @@
+//! Who runs ZooKeeper: systemd, or ZooKeeper's own `zkServer.sh` where there is none. The agent
+//! is never its parent: it may be killed and ZooKeeper goes on.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Output, Stdio};
+use std::time::Duration;
+
+use tokio::process::Command;
+use tokio::time::{sleep, timeout};
+
+use crate::model::snapshot::Service;
+
+/// The manager of ZooKeeper's process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Manager {
+    /// A systemd unit.
+    Systemd {
+        /// Its name: `zookeeper.service`.
+        unit: String,
+    },
+    /// ZooKeeper's script.
+    Script {
+        /// `zkServer.sh`.
+        script: PathBuf,
+        /// The zoo.cfg that it is started with.
+        zoo_cfg: PathBuf,
+        /// The file in which the script notes the process (`ZOOPIDFILE`).
+        pid_file: PathBuf,
+        /// More environment: `SERVER_JVMFLAGS` and the like.
+        environment: BTreeMap<String, String>,
+    },
+}
+
+/// The manager could not be asked, or refused.
+#[derive(Debug, thiserror::Error)]
+pub enum ServiceError {
+    /// The program could not be run.
+    #[error("could not run {program}")]
+    Run {
+        /// `systemctl` or the script.
+        program: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// It did not come to an end.
+    #[error("{program} took longer than {} s", deadline.as_secs())]
+    Late {
+        /// `systemctl` or the script.
+        program: String,
+        /// What it was given.
+        deadline: Duration,
+    },
+    /// It ended with an error.
+    #[error("{program} says: {output}")]
+    Refused {
+        /// `systemctl` or the script.
+        program: String,
+        /// What it printed.
+        output: String,
+    },
+}
+
+/// How long a manager may take to answer; a stop waits for the server to end.
+const DEADLINE: Duration = Duration::from_secs(10);
+/// How long a server may take to end before it is killed: it has a snapshot to finish at most.
+const STOP_DEADLINE: Duration = Duration::from_secs(30);
+const POLL: Duration = Duration::from_millis(20);
+
+impl Manager {
+    /// Whether the process is there.
+    ///
+    /// # Errors
+    /// When the manager could not be asked.
+    pub async fn state(&self) -> Result<Service, ServiceError> {
+        match self {
+            Manager::Systemd { unit } => {
+                // `is-active` exits non-zero for every state but active; the word is what counts.
+                let output = systemctl(&["is-active", unit]).await?;
+                let word = String::from_utf8_lossy(&output.stdout);
+                match word.trim() {
+                    "active" | "activating" | "reloading" | "deactivating" => Ok(Service::Running),
+                    "inactive" | "failed" => Ok(Service::Stopped),
+                    _ => Err(refused("systemctl", &output)),
+                }
+            }
+            Manager::Script { .. } => Ok(match self.process() {
+                Some(_) => Service::Running,
+                None => Service::Stopped,
+            }),
+        }
+    }
+
+    /// Starts the server and returns when its process is there, not when it serves.
+    ///
+    /// # Errors
+    /// When the manager refuses.
+    pub async fn start(&self) -> Result<(), ServiceError> {
+        match self {
+            Manager::Systemd { unit } => checked(
+                "systemctl",
+                systemctl(&["start", "--no-block", unit]).await?,
+            ),
+            Manager::Script { script, .. } => {
+                if self.process().is_some() {
+                    return Ok(());
+                }
+                let program = script.display().to_string();
+                let mut child =
+                    self.command("start")
+                        .spawn()
+                        .map_err(|source| ServiceError::Run {
+                            program: program.clone(),
+                            source,
+                        })?;
+                // The script sleeps for a second after it has forked; there is no need to.
+                let up = async {
+                    while self.process().is_none() {
+                        if let Ok(Some(status)) = child.try_wait() {
+                            return status.success();
+                        }
+                        sleep(POLL).await;
+                    }
+                    true
+                };
+                let started = timeout(DEADLINE, up).await;
+                let started = started.map_err(|_| ServiceError::Late {
+                    program: program.clone(),
+                    deadline: DEADLINE,
+                })?;
+                tokio::spawn(async move { child.wait().await });
+                if started {
+                    return Ok(());
+                }
+                let output = "it could not be started; see ZooKeeper's own log".to_owned();
+                Err(ServiceError::Refused { program, output })
+            }
+        }
+    }
+
+    /// Stops the server and returns when its process is gone.
+    ///
+    /// # Errors
+    /// When it could not be stopped.
+    pub async fn stop(&self) -> Result<(), ServiceError> {
+        match self {
+            Manager::Systemd { unit } => checked("systemctl", systemctl(&["stop", unit]).await?),
+            Manager::Script { script, .. } => {
+                let Some(pid) = self.process() else {
+                    return Ok(());
+                };
+                let program = script.display().to_string();
+                let gone = async {
+                    while self.process() == Some(pid) {
+                        sleep(POLL).await;
+                    }
+                };
+                signal("TERM", pid).await?;
+                if timeout(STOP_DEADLINE, gone).await.is_ok() {
+                    return Ok(());
+                }
+                tracing::warn!(pid, "ZooKeeper did not stop when asked to, and is killed");
+                signal("KILL", pid).await?;
+                let output = format!("process {pid} had to be killed");
+                sleep(POLL).await;
+                match self.process() {
+                    None => Ok(()),
+                    Some(_) => Err(ServiceError::Refused { program, output }),
+                }
+            }
+        }
+    }
+
+    fn command(&self, verb: &str) -> Command {
+        let Manager::Script {
+            script,
+            zoo_cfg,
+            pid_file,
+            environment,
+        } = self
+        else {
+            unreachable!("systemd's units are not started by a script")
+        };
+        let mut command = Command::new(script);
+        command
+            .arg(verb)
+            .arg(zoo_cfg)
+            .envs(environment)
+            .env("ZOOPIDFILE", pid_file);
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        // A group of its own: what interrupts the agent in a terminal does not reach ZooKeeper.
+        command.process_group(0);
+        command
+    }
+
+    /// The living process of this zoo.cfg: the noted pid may long be somebody else's.
+    fn process(&self) -> Option<u32> {
+        let Manager::Script {
+            zoo_cfg, pid_file, ..
+        } = self
+        else {
+            return None;
+        };
+        let pid: u32 = std::fs::read_to_string(pid_file)
+            .ok()?
+            .trim()
+            .parse()
+            .ok()?;
+        let of_proc = |file: &str| Path::new("/proc").join(pid.to_string()).join(file);
+        // The command line of a zombie is empty.
+        let command = std::fs::read(of_proc("cmdline")).ok()?;
+        let mut arguments = command.split(|b| *b == 0);
+        let ours = zoo_cfg.as_os_str().as_encoded_bytes();
+        arguments.any(|argument| argument == ours).then_some(pid)
+    }
+}
+
+async fn signal(name: &str, pid: u32) -> Result<(), ServiceError> {
+    let mut kill = Command::new("kill");
+    kill.arg(format!("-{name}")).arg(pid.to_string());
+    // It may have ended by itself in between.
+    run("kill", kill).await.map(|_| ())
+}
+
+async fn systemctl(arguments: &[&str]) -> Result<Output, ServiceError> {
+    let mut command = Command::new("systemctl");
+    command.arg("--no-ask-password").args(arguments);
+    run("systemctl", command).await
+}
+
+async fn run(program: &str, mut command: Command) -> Result<Output, ServiceError> {
+    command.stdin(Stdio::null()).kill_on_drop(true);
+    let deadline = STOP_DEADLINE * 2;
+    let program = program.to_owned();
+    match timeout(deadline, command.output()).await {
+        Err(_) => Err(ServiceError::Late { program, deadline }),
+        Ok(Err(source)) => Err(ServiceError::Run { program, source }),
+        Ok(Ok(output)) => Ok(output),
+    }
+}
+
+fn checked(program: &str, output: Output) -> Result<(), ServiceError> {
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(refused(program, &output))
+}
+
+fn refused(program: &str, output: &Output) -> ServiceError {
+    let text = [&output.stderr[..], &output.stdout[..]].concat();
+    let output = String::from_utf8_lossy(&text).trim().replace('\n', " / ");
+    ServiceError::Refused {
+        program: program.to_owned(),
+        output,
+    }
+}
