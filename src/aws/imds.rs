@@ -1,0 +1,103 @@
+//! Who and where this instance is, by the metadata service (IMDSv2 only).
+
+use std::net::IpAddr;
+use std::str::FromStr;
+use std::time::Duration;
+
+use aws_config::imds::client::Client;
+
+use super::AwsError;
+use crate::model::fleet::Me;
+
+/// Asks the metadata service who this instance is. Each value is judged: a proxy's error page is
+/// no instance id.
+///
+/// The endpoint is the SDK's, `AWS_EC2_METADATA_SERVICE_ENDPOINT` included.
+///
+/// # Errors
+/// When the service does not answer, or an answer makes no sense.
+pub async fn identify(client: &Client) -> Result<Me, AwsError> {
+    let (instance, address, zone, region) = tokio::try_join!(
+        value(client, "instance-id"),
+        value(client, "local-ipv4"),
+        value(client, "placement/availability-zone"),
+        value(client, "placement/region"),
+    )?;
+    let me = Me {
+        instance: parsed("instance-id", &instance)?,
+        address: parsed::<IpAddr>("local-ipv4", &address)?,
+        zone,
+        region,
+    };
+    if !is_region(&me.region) {
+        return Err(senseless("placement/region", &me.region));
+    }
+    // A zone of the region, or a local or wavelength zone: `eu-west-1a`, `us-west-2-lax-1a`.
+    if !me.zone.starts_with(&me.region) || !is_name(&me.zone) {
+        return Err(senseless("placement/availability-zone", &me.zone));
+    }
+    Ok(me)
+}
+
+/// A client of the metadata service with short time-outs: it is one hop away.
+pub fn client(configuration: &aws_config::provider_config::ProviderConfig) -> Client {
+    Client::builder()
+        .configure(configuration)
+        .connect_timeout(Duration::from_secs(1))
+        .read_timeout(Duration::from_secs(1))
+        .max_attempts(2)
+        .build()
+}
+
+async fn value(client: &Client, path: &str) -> Result<String, AwsError> {
+    let answer = client.get(format!("/latest/meta-data/{path}")).await;
+    let answer = answer.map_err(|error| AwsError::Call {
+        call: "instance metadata",
+        source: error.into(),
+    })?;
+    Ok(answer.as_ref().trim().to_owned())
+}
+
+fn parsed<T: FromStr>(path: &str, text: &str) -> Result<T, AwsError> {
+    text.parse().map_err(|_| senseless(path, text))
+}
+
+fn senseless(path: &str, text: &str) -> AwsError {
+    AwsError::Senseless {
+        what: format!("instance metadata's {path}"),
+        answer: text.chars().take(80).collect(),
+    }
+}
+
+fn is_name(text: &str) -> bool {
+    let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    (4..=40).contains(&text.len()) && text.bytes().all(allowed)
+}
+
+/// `eu-west-1`, `us-gov-east-1`: words and a number.
+fn is_region(text: &str) -> bool {
+    let last = text.rsplit('-').next().unwrap_or_default();
+    is_name(text) && text.matches('-').count() >= 2 && last.bytes().all(|b| b.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn regions_are_words_and_a_number() {
+        for good in ["eu-west-1", "us-gov-east-1", "ap-southeast-3"] {
+            assert!(is_region(good), "{good}");
+        }
+        for bad in [
+            "",
+            "unavailable",
+            "eu-west-1a",
+            "<html>",
+            "eu-west",
+            "EU-WEST-1",
+        ] {
+            assert!(!is_region(bad), "{bad}");
+        }
+    }
+}
