@@ -66,7 +66,7 @@ fn acts(situation: Situation, actions: Vec<Action>, next: Next) -> Plan {
 /// Another group's instances in this group's register.
 fn strangers(view: View) -> Option<Waiting> {
     let register = view.register().ok()?;
-    let mine = &view.policy.group;
+    let mine = &view.fleet().ok()?.group;
     let owners = register
         .claims
         .iter()
