@@ -14,7 +14,7 @@ use crate::model::snapshot::Snapshot;
 pub enum Look {
     /// This instance alone; AWS and the peers are not asked, and what was heard before is kept.
     Here,
-    /// Peers afresh; AWS's answers may be this old.
+    /// Peers afresh; AWS's answers may be this old, unless an own action made them outdated.
     Everywhere {
         /// Zero asks again.
         no_older_than: Duration,
@@ -95,7 +95,7 @@ pub struct Agent<W> {
     policy: Policy,
     pace: Pace,
     jitter: fastrand::Rng,
-    next: Option<Next>,
+    look: Look,
     last: Option<Plan>,
     members: Option<Ensemble>,
     rounds: u32,
@@ -109,7 +109,8 @@ impl<W: World> Agent<W> {
             policy,
             pace,
             jitter: fastrand::Rng::with_seed(seed),
-            next: None,
+            // A member with its data at hand starts its server before anybody is asked.
+            look: Look::Here,
             last: None,
             members: None,
             rounds: 0,
@@ -118,7 +119,7 @@ impl<W: World> Agent<W> {
 
     /// Looks, plans, checks and applies once.
     pub async fn tick(&mut self) -> Tick {
-        let snapshot = self.world.observe(self.look()).await;
+        let snapshot = self.world.observe(self.look).await;
         let plan = decide::plan(&snapshot, &self.policy);
         let violations = decide::safety::violations(&snapshot, &self.policy, &plan);
         self.tell(&snapshot, &plan);
@@ -127,27 +128,14 @@ impl<W: World> Agent<W> {
             tracing::error!(%violation, "the plan is not executed");
         }
         let applied = violations.is_empty() && self.apply(&plan).await;
-        let pause = self.pause(&plan, applied);
-        self.next = Some(if applied { plan.next } else { Next::Everywhere });
+        let progress = self.is_progress(&plan, applied);
+        let pause = self.pause(&plan, applied, progress);
+        self.look = self.next_look(&plan, applied, progress);
         self.last = Some(plan.clone());
         Tick {
             plan,
             applied,
             pause,
-        }
-    }
-
-    /// The first look takes in this instance alone: a member with its data at hand starts its
-    /// server before anybody is asked.
-    fn look(&self) -> Look {
-        match self.next {
-            None | Some(Next::Here) => Look::Here,
-            Some(Next::Everywhere) => Look::Everywhere {
-                no_older_than: Duration::ZERO,
-            },
-            Some(Next::AtLeisure) => Look::Everywhere {
-                no_older_than: self.pace.aws,
-            },
         }
     }
 
@@ -168,15 +156,33 @@ impl<W: World> Agent<W> {
         true
     }
 
-    /// Nothing to wait for after a first success; otherwise a growing pause with jitter. The same
-    /// actions planned again are a failure, whatever their outcome said.
-    fn pause(&mut self, plan: &Plan, applied: bool) -> Duration {
-        let first_look = self.next.is_none() && plan.actions.is_empty();
-        let repeated = self
-            .last
-            .as_ref()
-            .is_some_and(|last| last.actions == plan.actions);
-        let progress = first_look || applied && !plan.actions.is_empty() && !repeated;
+    /// Whether this tick changed something. The same actions planned again are a failure,
+    /// whatever their outcome said; the first look, at this instance alone, is followed by one
+    /// at everything.
+    fn is_progress(&self, plan: &Plan, applied: bool) -> bool {
+        match &self.last {
+            None => plan.actions.is_empty() || applied,
+            Some(last) => applied && !plan.actions.is_empty() && last.actions != plan.actions,
+        }
+    }
+
+    /// What to look at next. After one's own progress only what one's own actions made outdated
+    /// is asked of AWS again; what is waited for is asked afresh each time.
+    fn next_look(&self, plan: &Plan, applied: bool, progress: bool) -> Look {
+        let first = self.last.is_none() && plan.actions.is_empty();
+        if plan.next == Next::Here && applied && !first {
+            return Look::Here;
+        }
+        let settled = applied && plan.next == Next::AtLeisure;
+        let no_older_than = match progress || settled {
+            true => self.pace.aws,
+            false => Duration::ZERO,
+        };
+        Look::Everywhere { no_older_than }
+    }
+
+    /// None after progress; otherwise a growing pause with jitter.
+    fn pause(&mut self, plan: &Plan, applied: bool, progress: bool) -> Duration {
         if progress {
             self.rounds = 0;
             return Duration::ZERO;

@@ -122,13 +122,6 @@ fn newcomer(view: View) -> Result<Plan, Waiting> {
         let now = format!("{} and {}", instance.lifecycle, instance.state);
         return Ok(waits(Situation::NotPeer, Waiting::Service { now }));
     }
-    if !register.exists {
-        return Ok(acts(
-            Situation::Unclaimed,
-            vec![Action::CreateLogGroup],
-            Next::Everywhere,
-        ));
-    }
     let held = identity::held(view);
     let formation = formation::recognise(view, register, held.map(|(_, id)| id));
     if let Formation::Halted(waiting) = formation {
@@ -180,7 +173,11 @@ fn claim(view: View, fleet: &crate::model::fleet::Fleet, formation: &Formation) 
     let Slot::Server(server) = claim.slot else {
         unreachable!("only server ids are chosen")
     };
-    let mut actions = vec![Action::Claim { claim, server }];
+    let mut actions = Vec::new();
+    if view.register().is_ok_and(|register| !register.exists) {
+        actions.push(Action::CreateLogGroup);
+    }
+    actions.push(Action::Claim { claim, server });
     if let Formation::Open(marker) = formation {
         actions.push(Action::Claim {
             claim: *marker,
