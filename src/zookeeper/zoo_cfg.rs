@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::model::disk::ZooCfg;
 use crate::model::id::ConfigVersion;
+use crate::model::zoo_keys;
 
 /// What zoo.cfg is rendered from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,33 +17,9 @@ pub struct Settings {
     pub data_log_dir: Option<PathBuf>,
     /// The super user's digest (`super:…`), never its secret.
     pub super_digest: String,
-    /// The operator's own keys; those of [`FIXED`] are refused before they come here.
+    /// The operator's own keys; those of [`zoo_keys`] are refused before they come here.
     pub extra: BTreeMap<String, String>,
 }
-
-/// Keys that the agent's promises rest on, with the reason that an operator who sets one is told.
-pub const FIXED: &[(&str, &str, &str)] = &[
-    (
-        "standaloneEnabled",
-        "false",
-        "a standalone server cannot grow into an ensemble",
-    ),
-    (
-        "reconfigEnabled",
-        "true",
-        "members join and leave by dynamic reconfiguration",
-    ),
-    (
-        "db.autocreate",
-        "false",
-        "an empty disk must not vote: acknowledged writes would be lost",
-    ),
-    (
-        "electionPortBindRetry",
-        "0",
-        "a server whose election port is taken for a moment must not give up for ever",
-    ),
-];
 
 /// Keys with a default that an operator may override. Times as in ZooKeeper's own sample, ports
 /// on loopback (the AdminServer listens on all addresses by default up to 3.9.5).
@@ -72,7 +49,7 @@ fn keys(settings: &Settings) -> BTreeMap<String, String> {
     let own = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
     let mut keys: BTreeMap<String, String> = DEFAULTS.iter().map(own).collect();
     keys.extend(extra.clone());
-    for (key, value, _) in FIXED {
+    for (key, value, _) in zoo_keys::FIXED {
         keys.insert((*key).to_owned(), (*value).to_owned());
     }
     keys.insert("dataDir".to_owned(), data_dir.display().to_string());
