@@ -198,11 +198,9 @@ pub fn load(path: &Path) -> Result<Loaded, ConfigError> {
 }
 
 impl Settings {
-    /// What decides. `group` is the resolved name by which peers are counted: `asg:NAME` or
-    /// `tag:KEY=VALUE`.
-    pub fn policy(&self, group: &str) -> Policy {
+    /// What decides.
+    pub fn policy(&self) -> Policy {
         Policy {
-            group: group.to_owned(),
             ports: Ports {
                 client: self.zookeeper.client_port,
                 quorum: self.zookeeper.quorum_port,
