@@ -156,13 +156,13 @@ impl<W: World> Agent<W> {
     async fn apply(&mut self, plan: &Plan) -> Applied {
         for action in &plan.actions {
             match self.world.apply(action).await {
-                Ok(Outcome::Done) => tracing::info!(%action, "done"),
+                Ok(Outcome::Done) => tracing::info!("done: {action}"),
                 Ok(Outcome::Overtaken { by }) => {
-                    tracing::info!(%action, by, "overtaken");
+                    tracing::info!("overtaken ({by}): {action}");
                     return Applied::Overtaken;
                 }
                 Err(error) => {
-                    tracing::warn!(%action, error = %chain(&error), "failed");
+                    tracing::warn!("failed: {}", chain(&error));
                     return Applied::Failed;
                 }
             }
@@ -226,17 +226,14 @@ impl<W: World> Agent<W> {
     /// One line for each change of situation, and for each member that came or went.
     fn tell(&mut self, snapshot: &Snapshot, plan: &Plan) {
         let last = self.last.as_ref();
-        let waiting = || {
-            plan.waiting
-                .iter()
-                .map(ToString::to_string)
-                .collect::<Vec<_>>()
-                .join("; ")
+        let waiting = || match plan.waiting.first() {
+            None => String::new(),
+            Some(first) => format!("; waiting for {first}"),
         };
         if last.map(|p| p.situation) != Some(plan.situation) {
-            tracing::info!(situation = %plan.situation, waiting = waiting(), "now");
+            tracing::info!("{}{}", plan.situation, waiting());
         } else if last.is_some_and(|p| p.waiting != plan.waiting) {
-            tracing::debug!(waiting = waiting(), "still");
+            tracing::debug!("{}{}", plan.situation, waiting());
         }
         for warning in &plan.warnings {
             if last.is_none_or(|p| !p.warnings.contains(warning)) {

@@ -1,6 +1,7 @@
 //! One arm for each action. None has a choice to make.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
@@ -23,6 +24,8 @@ use crate::zookeeper::zoo_cfg;
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 type Applied = Result<Outcome, Failure>;
 
+/// How long a reconfig may take, from the connection to the commit.
+const RECONFIG_DEADLINE: Duration = Duration::from_secs(10);
 /// zoo.cfg holds the super user's digest, from which a weak secret could be guessed.
 const PRIVATE: u32 = 0o640;
 const PUBLIC: u32 = 0o644;
@@ -164,9 +167,15 @@ impl RealWorld {
     ) -> Applied {
         let leaving: Vec<String> = leaving.iter().map(ToString::to_string).collect();
         let server = self.own_server(&self.known_me()?);
-        let deadline = self.settings.pace.aws_deadline;
         let secret = self.secret.as_ref().ok_or("there is no secret")?;
-        let answered = reconfig(server, secret, joining, &leaving, expected, deadline);
+        let answered = reconfig(
+            server,
+            secret,
+            joining,
+            &leaving,
+            expected,
+            RECONFIG_DEADLINE,
+        );
         Ok(match answered.await? {
             Answered::Committed => Outcome::Done,
             Answered::Refused(why) => Outcome::Overtaken { by: why.to_owned() },
