@@ -1,6 +1,7 @@
 //! The files of the configuration, and the values in them.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -17,6 +18,17 @@ pub(super) enum Literal {
     Flag(bool),
     /// What no key takes, by its name: `an array`.
     Other(&'static str),
+}
+
+impl fmt::Display for Literal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Literal::Text(text) => write!(f, "{}", toml::Value::String(text.clone())),
+            Literal::Number(number) => write!(f, "{number}"),
+            Literal::Flag(flag) => write!(f, "{flag}"),
+            Literal::Other(what) => f.write_str(what),
+        }
+    }
 }
 
 /// A value and where it stands.
