@@ -14,7 +14,7 @@ use crate::model::snapshot::Snapshot;
 pub enum Look {
     /// This instance alone; AWS and the peers are not asked, and what was heard before is kept.
     Here,
-    /// Peers afresh; AWS's answers may be this old.
+    /// Peers afresh; AWS's answers may be this old, unless an own action made them outdated.
     Everywhere {
         /// Zero asks again.
         no_older_than: Duration,
@@ -70,6 +70,17 @@ pub struct Tick {
     pub pause: Duration,
 }
 
+/// How far a plan was carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Applied {
+    /// Every action took place.
+    Wholly,
+    /// Somebody else was first.
+    Overtaken,
+    /// An action failed, or the plan was not allowed.
+    Failed,
+}
+
 /// How long the agent lets things be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pace {
@@ -95,7 +106,7 @@ pub struct Agent<W> {
     policy: Policy,
     pace: Pace,
     jitter: fastrand::Rng,
-    next: Option<Next>,
+    look: Look,
     last: Option<Plan>,
     members: Option<Ensemble>,
     rounds: u32,
@@ -109,7 +120,8 @@ impl<W: World> Agent<W> {
             policy,
             pace,
             jitter: fastrand::Rng::with_seed(seed),
-            next: None,
+            // A member with its data at hand starts its server before anybody is asked.
+            look: Look::Here,
             last: None,
             members: None,
             rounds: 0,
@@ -118,7 +130,7 @@ impl<W: World> Agent<W> {
 
     /// Looks, plans, checks and applies once.
     pub async fn tick(&mut self) -> Tick {
-        let snapshot = self.world.observe(self.look()).await;
+        let snapshot = self.world.observe(self.look).await;
         let plan = decide::plan(&snapshot, &self.policy);
         let violations = decide::safety::violations(&snapshot, &self.policy, &plan);
         self.tell(&snapshot, &plan);
@@ -126,62 +138,72 @@ impl<W: World> Agent<W> {
         for violation in &violations {
             tracing::error!(%violation, "the plan is not executed");
         }
-        let applied = violations.is_empty() && self.apply(&plan).await;
-        let pause = self.pause(&plan, applied);
-        self.next = Some(if applied { plan.next } else { Next::Everywhere });
+        let applied = match violations.is_empty() {
+            true => self.apply(&plan).await,
+            false => Applied::Failed,
+        };
+        let progress = self.is_progress(&plan, applied);
+        let pause = self.pause(&plan, applied, progress);
+        self.look = self.next_look(&plan, applied, progress);
         self.last = Some(plan.clone());
         Tick {
             plan,
-            applied,
+            applied: applied == Applied::Wholly,
             pause,
         }
     }
 
-    /// The first look takes in this instance alone: a member with its data at hand starts its
-    /// server before anybody is asked.
-    fn look(&self) -> Look {
-        match self.next {
-            None | Some(Next::Here) => Look::Here,
-            Some(Next::Everywhere) => Look::Everywhere {
-                no_older_than: Duration::ZERO,
-            },
-            Some(Next::AtLeisure) => Look::Everywhere {
-                no_older_than: self.pace.aws,
-            },
-        }
-    }
-
-    async fn apply(&mut self, plan: &Plan) -> bool {
+    async fn apply(&mut self, plan: &Plan) -> Applied {
         for action in &plan.actions {
             match self.world.apply(action).await {
                 Ok(Outcome::Done) => tracing::info!(%action, "done"),
                 Ok(Outcome::Overtaken { by }) => {
                     tracing::info!(%action, by, "overtaken");
-                    return false;
+                    return Applied::Overtaken;
                 }
                 Err(error) => {
                     tracing::warn!(%action, error = %chain(&error), "failed");
-                    return false;
+                    return Applied::Failed;
                 }
             }
         }
-        true
+        Applied::Wholly
     }
 
-    /// Nothing to wait for after a first success; otherwise a growing pause with jitter. The same
-    /// actions planned again are a failure, whatever their outcome said.
-    fn pause(&mut self, plan: &Plan, applied: bool) -> Duration {
-        let first_look = self.next.is_none() && plan.actions.is_empty();
-        let repeated = self
-            .last
-            .as_ref()
-            .is_some_and(|last| last.actions == plan.actions);
-        let progress = first_look || applied && !plan.actions.is_empty() && !repeated;
+    /// Whether this tick changed something. The same actions planned again are a failure,
+    /// whatever their outcome said; the first look, at this instance alone, is followed by one
+    /// at everything.
+    fn is_progress(&self, plan: &Plan, applied: Applied) -> bool {
+        let wholly = applied == Applied::Wholly;
+        match &self.last {
+            None => plan.actions.is_empty() || wholly,
+            Some(last) => wholly && !plan.actions.is_empty() && last.actions != plan.actions,
+        }
+    }
+
+    /// What to look at next. After one's own progress, and after somebody else's, only what one's
+    /// own actions made outdated is asked of AWS again; what is waited for is asked each time.
+    fn next_look(&self, plan: &Plan, applied: Applied, progress: bool) -> Look {
+        let first = self.last.is_none() && plan.actions.is_empty();
+        let wholly = applied == Applied::Wholly;
+        if plan.next == Next::Here && wholly && !first {
+            return Look::Here;
+        }
+        let settled = wholly && plan.next == Next::AtLeisure;
+        let no_older_than = match progress || settled || applied == Applied::Overtaken {
+            true => self.pace.aws,
+            false => Duration::ZERO,
+        };
+        Look::Everywhere { no_older_than }
+    }
+
+    /// None after progress; otherwise a growing pause with jitter.
+    fn pause(&mut self, plan: &Plan, applied: Applied, progress: bool) -> Duration {
         if progress {
             self.rounds = 0;
             return Duration::ZERO;
         }
-        if applied && plan.actions.is_empty() {
+        if applied == Applied::Wholly && plan.actions.is_empty() {
             match plan.next {
                 Next::Here => return self.spread(self.pace.here),
                 Next::AtLeisure => {
@@ -241,6 +263,22 @@ impl<W: World> Agent<W> {
         }
         self.members = Some(seen.clone());
     }
+}
+
+/// Where this instance stands, on one line: what `systemctl status` shows.
+pub fn story(snapshot: &Snapshot, plan: &Plan) -> String {
+    let mut story = plan.situation.to_string();
+    if let (Some(serving), Some(ensemble)) = (snapshot.server.serving(), snapshot.server.ensemble())
+    {
+        let (mode, voters, version) = (serving.mode, ensemble.voter_count(), ensemble.version);
+        story.push_str(&format!(
+            ": {mode}, {voters} voters, config version {version}"
+        ));
+    }
+    if let Some(waiting) = plan.waiting.first() {
+        story.push_str(&format!("; waiting for {waiting}"));
+    }
+    story
 }
 
 /// An error and its sources on one line.

@@ -1,13 +1,20 @@
 //! AWS: one file for each service, and the SDK's configuration in one place.
 
+pub mod fleet;
 pub mod imds;
+pub mod record;
+pub mod register;
+pub mod tags;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
+use aws_config::default_provider::credentials::DefaultCredentialsChain;
+use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
@@ -25,7 +32,17 @@ pub enum AwsError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// A call failed, after the SDK's retries.
+    /// A service answered with an error, after the SDK's retries.
+    #[error("{call}: {code}: {message}")]
+    Refused {
+        /// The call, as its IAM action names it: `logs:CreateLogStream`.
+        call: &'static str,
+        /// The error's code: `ThrottlingException`.
+        code: String,
+        /// What it says of it.
+        message: String,
+    },
+    /// There was no answer, or none that could be read.
     #[error("{call}")]
     Call {
         /// The call, as its IAM action names it: `logs:CreateLogStream`.
@@ -69,7 +86,10 @@ pub struct Access {
 ///
 /// # Errors
 /// When the CA bundle cannot be read.
-pub async fn configure(access: &Access) -> Result<SdkConfig, AwsError> {
+pub async fn configure(
+    access: &Access,
+    metadata: &aws_config::imds::client::Client,
+) -> Result<SdkConfig, AwsError> {
     let Access {
         region,
         endpoint,
@@ -80,11 +100,20 @@ pub async fn configure(access: &Access) -> Result<SdkConfig, AwsError> {
         .operation_attempt_timeout(*deadline * 2 / 3)
         .operation_timeout(*deadline)
         .build();
+    let http_client = http_client(ProxyConfig::from_env())?;
+    let region = Region::new(region.clone());
+    let provider = ProviderConfig::without_region()
+        .with_region(Some(region.clone()))
+        .with_http_client(http_client.clone());
+    let credentials = DefaultCredentialsChain::builder()
+        .imds_client(metadata.clone())
+        .configure(provider);
     let loader = aws_config::defaults(BehaviorVersion::latest())
-        .region(Region::new(region.clone()))
+        .region(region)
+        .credentials_provider(credentials.build().await)
         .retry_config(RetryConfig::standard().with_max_attempts(2))
         .timeout_config(timeouts)
-        .http_client(http_client(ProxyConfig::from_env())?);
+        .http_client(http_client);
     let loader = match endpoint {
         Some(endpoint) => loader.endpoint_url(endpoint),
         None => loader,
@@ -128,4 +157,27 @@ fn tls_context() -> Result<TlsContext, AwsError> {
         .with_trust_store(store)
         .build()
         .map_err(|error| failed(error.into()))
+}
+
+/// Makes one kind of error of the many of the SDK.
+fn failed<E>(call: &'static str) -> impl FnOnce(SdkError<E>) -> AwsError
+where
+    E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
+{
+    move |error| {
+        let Some(code) = error.code() else {
+            let source = error.into();
+            return AwsError::Call { call, source };
+        };
+        if code.contains("AccessDenied") || code == "UnauthorizedOperation" {
+            return AwsError::Denied { call };
+        }
+        let message = error.message().unwrap_or_default().to_owned();
+        let code = code.to_owned();
+        AwsError::Refused {
+            call,
+            code,
+            message,
+        }
+    }
 }

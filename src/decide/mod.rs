@@ -66,7 +66,7 @@ fn acts(situation: Situation, actions: Vec<Action>, next: Next) -> Plan {
 /// Another group's instances in this group's register.
 fn strangers(view: View) -> Option<Waiting> {
     let register = view.register().ok()?;
-    let mine = &view.policy.group;
+    let mine = &view.fleet().ok()?.group;
     let owners = register
         .claims
         .iter()
@@ -122,13 +122,6 @@ fn newcomer(view: View) -> Result<Plan, Waiting> {
         let now = format!("{} and {}", instance.lifecycle, instance.state);
         return Ok(waits(Situation::NotPeer, Waiting::Service { now }));
     }
-    if !register.exists {
-        return Ok(acts(
-            Situation::Unclaimed,
-            vec![Action::CreateLogGroup],
-            Next::Everywhere,
-        ));
-    }
     let held = identity::held(view);
     let formation = formation::recognise(view, register, held.map(|(_, id)| id));
     if let Formation::Halted(waiting) = formation {
@@ -180,7 +173,11 @@ fn claim(view: View, fleet: &crate::model::fleet::Fleet, formation: &Formation) 
     let Slot::Server(server) = claim.slot else {
         unreachable!("only server ids are chosen")
     };
-    let mut actions = vec![Action::Claim { claim, server }];
+    let mut actions = Vec::new();
+    if view.register().is_ok_and(|register| !register.exists) {
+        actions.push(Action::CreateLogGroup);
+    }
+    actions.push(Action::Claim { claim, server });
     if let Formation::Open(marker) = formation {
         actions.push(Action::Claim {
             claim: *marker,

@@ -19,8 +19,8 @@ use crate::model::snapshot::Snapshot;
 /// Everything that is known, a row for each instance and for each member without one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Overview {
-    /// The group.
-    pub group: String,
+    /// The name by which peers are counted; absent while it could not be seen.
+    pub group: Option<String>,
     /// The version of the newest committed config that a serving server told.
     pub config_version: Option<ConfigVersion>,
     /// Its voters.
@@ -68,7 +68,7 @@ pub struct Row {
 pub fn overview(snapshot: &Snapshot, policy: &Policy) -> Overview {
     let unseen = unseen(snapshot);
     let mut overview = Overview {
-        group: policy.group.clone(),
+        group: snapshot.fleet.known().map(|fleet| fleet.group.clone()),
         config_version: None,
         voters: 0,
         quorum: 0,
@@ -222,7 +222,9 @@ impl fmt::Display for Overview {
         writeln!(
             f,
             "{}: config version {version}, {} voters (quorum {}), generation {generation}",
-            self.group, self.voters, self.quorum
+            self.group.as_deref().unwrap_or("group unknown"),
+            self.voters,
+            self.quorum
         )?;
         let rows: Vec<[String; 10]> = self.rows.iter().map(cells).collect();
         let width = |n: usize| {

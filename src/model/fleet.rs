@@ -25,6 +25,8 @@ pub struct Me {
 /// One complete answer: every page, every instance of every reservation.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fleet {
+    /// The name by which peers are counted: `asg:NAME` or `tag:KEY=VALUE`.
+    pub group: String,
     /// The group's desired capacity; absent where membership goes by tags.
     pub desired: Option<u32>,
     /// Every instance of the group, and every other one that was asked for by its id and found.

@@ -11,8 +11,6 @@ use super::server::{ClientAddress, Role, Server};
 /// The settings that decide.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Policy {
-    /// The name by which peers are counted: `asg:NAME` or `tag:KEY=VALUE`.
-    pub group: String,
     /// The ports that every server of the ensemble uses.
     pub ports: Ports,
     /// Where a server listens to clients.

@@ -7,7 +7,7 @@ use zk_bootstrap::model::probe::{Mode, Probe};
 use crate::given::{config, given, serving, unknown};
 
 #[test]
-fn the_first_of_all_creates_the_log_group() {
+fn the_first_of_all_creates_the_log_group_too() {
     given('a', "abc")
         .with(|s, _| {
             s.register = zk_bootstrap::model::snapshot::Answer::Known {
@@ -17,7 +17,9 @@ fn the_first_of_all_creates_the_log_group() {
         })
         .prints(
             "situation: without a server id
-         1. create the log group",
+         1. create the log group
+         2. create log stream 1 as server 1
+         3. create log stream ensemble as server 1",
         );
 }
 

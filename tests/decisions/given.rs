@@ -39,7 +39,6 @@ pub fn id(n: u8) -> ServerId {
 
 pub fn policy() -> Policy {
     Policy {
-        group: "asg:zk".to_owned(),
         ports: Ports {
             client: 2181,
             quorum: 2888,
@@ -85,6 +84,7 @@ pub fn given(me: char, peers: &str) -> Given {
         (instance(letter), instance_of_group)
     };
     let fleet = Fleet {
+        group: "asg:zk".to_owned(),
         desired: Some(peers.len().try_into().expect("a small group")),
         instances: peers.chars().map(member).collect(),
         asked: BTreeSet::new(),

@@ -1,0 +1,194 @@
+//! What stands in a claim's stream: one line of JSON for each event.
+
+use std::net::IpAddr;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::model::claim::{Claim, Milestone, Owner};
+use crate::model::fleet::Me;
+use crate::model::id::{InstanceId, ServerId};
+
+/// The form of the lines that this version writes and reads.
+const VERSION: u32 = 1;
+
+/// One line of a claim's stream.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    v: u32,
+    event: What,
+    instance: InstanceId,
+    address: IpAddr,
+    zone: String,
+    group: String,
+    server: ServerId,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum What {
+    Claimed,
+    Started,
+    Joined,
+}
+
+impl Record {
+    /// The owner's record: the claim is this instance's, of this group, for this server id.
+    pub fn claimed(me: &Me, group: &str, server: ServerId) -> Self {
+        Record {
+            v: VERSION,
+            event: What::Claimed,
+            instance: me.instance.clone(),
+            address: me.address,
+            zone: me.zone.clone(),
+            group: group.to_owned(),
+            server,
+        }
+    }
+
+    /// A milestone of the journal.
+    pub fn milestone(me: &Me, group: &str, server: ServerId, milestone: Milestone) -> Self {
+        let event = match milestone {
+            Milestone::Started => What::Started,
+            Milestone::Joined => What::Joined,
+        };
+        Record {
+            event,
+            ..Record::claimed(me, group, server)
+        }
+    }
+
+    /// The line.
+    pub fn line(&self) -> String {
+        serde_json::to_string(self).expect("a record has only plain fields")
+    }
+}
+
+/// An event as the service has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// When the service took it (`ingestionTime`).
+    pub taken: Timestamp,
+    /// Its text.
+    pub message: String,
+}
+
+/// Puts a stream's events together. The first well-formed owner's record counts, by the time at
+/// which the service took it; of what the others write nothing counts. Lines that are no records
+/// are passed over: whoever may write to the stream may write anything.
+pub fn fold(created: Timestamp, mut events: Vec<Event>) -> Claim {
+    events.sort_by_key(|event| event.taken);
+    let mut claim = Claim {
+        created,
+        owner: None,
+        journal: std::collections::BTreeSet::new(),
+    };
+    for Event { taken, message } in events {
+        let Ok(record) = serde_json::from_str::<Record>(&message) else {
+            tracing::debug!(message, "an event that is no record");
+            continue;
+        };
+        if record.v != VERSION {
+            tracing::debug!(message, "a record of another form");
+            continue;
+        }
+        let owner = claim.owner.as_ref();
+        let by_owner = owner.is_some_and(|owner| owner.instance == record.instance);
+        match record.event {
+            What::Claimed if owner.is_none() => {
+                claim.owner = Some(Owner {
+                    instance: record.instance,
+                    address: record.address,
+                    zone: record.zone,
+                    group: record.group,
+                    server: record.server,
+                    written: taken,
+                });
+            }
+            What::Started if by_owner => {
+                claim.journal.insert(Milestone::Started);
+            }
+            What::Joined if by_owner => {
+                claim.journal.insert(Milestone::Joined);
+            }
+            What::Claimed | What::Started | What::Joined => {}
+        }
+    }
+    claim
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn me(instance: &str) -> Me {
+        Me {
+            instance: instance.parse().expect("an instance id"),
+            address: "10.0.0.1".parse().expect("an address"),
+            zone: "eu-west-1a".to_owned(),
+            region: "eu-west-1".to_owned(),
+        }
+    }
+
+    fn claimed(instance: &str) -> String {
+        Record::claimed(&me(instance), "asg:zk", ServerId::MIN).line()
+    }
+
+    fn joined(instance: &str) -> String {
+        Record::milestone(&me(instance), "asg:zk", ServerId::MIN, Milestone::Joined).line()
+    }
+
+    fn folded(messages: &[(i64, String)]) -> Claim {
+        let event = |(second, message): &(i64, String)| Event {
+            taken: Timestamp::from_second(*second).expect("a time"),
+            message: message.clone(),
+        };
+        let created = Timestamp::from_second(0).expect("a time");
+        fold(created, messages.iter().map(event).collect())
+    }
+
+    const A: &str = "i-0000000000000000a";
+    const B: &str = "i-0000000000000000b";
+
+    #[test]
+    fn the_first_record_that_the_service_took_names_the_owner() {
+        let claim = folded(&[(3, claimed(B)), (2, claimed(A)), (4, joined(B))]);
+        let owner = claim.owner.expect("an owner");
+        assert_eq!((owner.instance.as_str(), owner.written.as_second()), (A, 2));
+        assert!(claim.journal.is_empty(), "only the owner keeps the journal");
+    }
+
+    #[test]
+    fn a_milestone_of_the_owner_is_in_the_journal_however_often_it_is_written() {
+        let claim = folded(&[(1, claimed(A)), (2, joined(A)), (3, joined(A))]);
+        assert_eq!(claim.journal, [Milestone::Joined].into());
+    }
+
+    #[test]
+    fn what_is_no_record_is_passed_over() {
+        let other_form = claimed(A).replace("\"v\":1", "\"v\":2");
+        let bad_id = claimed(A).replace("\"server\":1", "\"server\":255");
+        for bad in [
+            "",
+            "{}",
+            "null",
+            "claimed",
+            "{\"v\":1}",
+            "[1,2]",
+            &other_form,
+            &bad_id,
+        ] {
+            let claim = folded(&[(1, bad.to_owned())]);
+            assert_eq!(claim.owner, None, "{bad}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_event_makes_it_panic(text in "\\PC*", cut in 0usize..300) {
+            folded(&[(1, text)]);
+            let whole = claimed(A);
+            folded(&[(1, whole.chars().take(cut).collect())]);
+        }
+    }
+}
