@@ -24,6 +24,7 @@ use crate::model::probe::Probe;
 use crate::model::snapshot::{Answer, Snapshot};
 use crate::zookeeper::disk::{self, Paths};
 use crate::zookeeper::four_letter::{Depth, probe};
+use crate::zookeeper::java_env::server_jvmflags;
 use crate::zookeeper::secret::{BadSecret, Secret};
 use crate::zookeeper::zoo_cfg;
 
@@ -221,7 +222,17 @@ fn manager(settings: &Settings, paths: &Paths) -> services::Manager {
             script: service.zkserver.clone(),
             zoo_cfg: paths.zoo_cfg(),
             pid_file: paths.data_dir.join("zookeeper_server.pid"),
-            environment: [("ZOOCFGDIR".to_owned(), paths.conf_dir.display().to_string())].into(),
+            environment: environment(settings, paths),
         },
     }
+}
+
+/// What `zkServer.sh` is told by its environment. Debian's does not read `java.env`.
+fn environment(settings: &Settings, paths: &Paths) -> BTreeMap<String, String> {
+    let zookeeper = &settings.zookeeper;
+    let flags = server_jvmflags(zookeeper.heap.as_deref(), zookeeper.jvm_flags.as_deref());
+    let conf_dir = paths.conf_dir.display().to_string();
+    let flags = flags.map(|flags| ("SERVER_JVMFLAGS".to_owned(), flags));
+    let conf_dir = ("ZOOCFGDIR".to_owned(), conf_dir);
+    flags.into_iter().chain([conf_dir]).collect()
 }

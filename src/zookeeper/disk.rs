@@ -40,6 +40,11 @@ impl Paths {
         self.conf_dir.join("zoo.cfg")
     }
 
+    /// The flags of the server's JVM.
+    pub fn java_env(&self) -> PathBuf {
+        self.conf_dir.join("java.env")
+    }
+
     /// The dynamic file as the agent writes it: without a suffix, which is version 0.
     pub fn dynamic_file(&self) -> PathBuf {
         self.conf_dir.join("zoo.cfg.dynamic")
