@@ -13,12 +13,14 @@ pub mod overview;
 pub mod safety;
 pub mod view;
 
-use crate::model::claim::{Lineage, Milestone, Slot};
+use crate::model::claim::{ClaimName, Lineage, Milestone, Slot};
 use crate::model::disk::Identity;
 use crate::model::ensemble::Ensemble;
+use crate::model::fleet::Fleet;
 use crate::model::id::ServerId;
 use crate::model::plan::{Action, Next, Plan, Situation, Waiting};
 use crate::model::policy::Policy;
+use crate::model::server::Server;
 use crate::model::snapshot::{Service, Snapshot};
 
 use self::formation::{Formation, Founded};
@@ -162,7 +164,7 @@ fn newcomer(view: View) -> Result<Plan, Waiting> {
 
 /// Claims an id, and with it the marker where nothing was ever founded: both are read back
 /// together before anything rests on them.
-fn claim(view: View, fleet: &crate::model::fleet::Fleet, formation: &Formation) -> Plan {
+fn claim(view: View, fleet: &Fleet, formation: &Formation) -> Plan {
     let Some(claim) = identity::choose(view, fleet) else {
         let waiting = match identity::pending(view) {
             Some((claim, left)) => Waiting::Grace { claim, left },
@@ -222,12 +224,7 @@ fn found(view: View, founded: &Founded, id: ServerId) -> Plan {
     }
 }
 
-fn join(
-    view: View,
-    founded: &Founded,
-    claim: crate::model::claim::ClaimName,
-    id: ServerId,
-) -> Plan {
+fn join(view: View, founded: &Founded, claim: ClaimName, id: ServerId) -> Plan {
     match view.service {
         Service::Running => running_joiner(view, founded, id),
         Service::Stopped => match base(view, founded) {
@@ -268,7 +265,7 @@ fn own_id(view: View) -> Option<ServerId> {
 fn start_joiner(
     view: View,
     founded: &Founded,
-    claim: crate::model::claim::ClaimName,
+    claim: ClaimName,
     id: ServerId,
     base: &Ensemble,
 ) -> Plan {
@@ -322,8 +319,7 @@ fn running_joiner(view: View, founded: &Founded, id: ServerId) -> Plan {
     }
     // Its file lists nobody who lives: a founder that was replaced, a config that has moved on.
     if let (Some(base), Some(file)) = (view.committed_by_peers(), &view.disk.dynamic) {
-        let known =
-            |s: &crate::model::server::Server| base.servers.values().any(|b| b.host == s.host);
+        let known = |s: &Server| base.servers.values().any(|b| b.address == s.address);
         let others = file.servers.values().filter(|s| !s.is_at(view.address()));
         if !others.into_iter().any(known) && !base.has(id, view.address()) {
             return acts(Situation::Joining, vec![Action::StopServer], Next::Here);
