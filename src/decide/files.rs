@@ -27,6 +27,7 @@ pub fn prepare(view: View, id: ServerId, lineage: &Lineage, membership: &Ensembl
         lineage: lineage.clone(),
         server: id,
         instance: view.me.instance.clone(),
+        withdrawn: false,
     };
     if disk.identity.as_ref() != Some(&identity) || disk.data {
         actions.push(Action::WriteIdentity { identity });

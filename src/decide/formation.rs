@@ -39,38 +39,66 @@ pub struct Founded {
     pub founder_is_gone: bool,
 }
 
+/// The markers of an ensemble: streams that say that it was founded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Markers {
+    /// The newest that binds.
+    pub newest: Option<ClaimName>,
+    /// The one to claim for the next generation.
+    pub next: ClaimName,
+    /// A newer one that nobody has signed yet.
+    pub pending: Option<Waiting>,
+}
+
+/// A marker binds nobody if nobody signed it in time, or if its owner was terminated before it
+/// started: those are passed over.
+pub fn markers(view: View, register: &Register) -> Markers {
+    let mut markers = Markers {
+        newest: None,
+        next: ClaimName::first(Slot::Ensemble),
+        pending: None,
+    };
+    for (name, claim) in register.terms(Slot::Ensemble) {
+        markers.next = name.next();
+        markers.pending = None;
+        match standing(view, claim) {
+            Standing::Pending(left) => {
+                markers.pending = Some(Waiting::Grace { claim: name, left });
+            }
+            Standing::Held(_) => markers.newest = Some(name),
+            Standing::Vacant if claim.valid_owner().is_none() => {}
+            Standing::Vacant if claim.journal.is_empty() => {}
+            Standing::Vacant => markers.newest = Some(name),
+        }
+    }
+    markers
+}
+
 /// Reads the register for what may be founded, if anything.
 pub fn recognise(view: View, register: &Register, held: Option<ServerId>) -> Formation {
-    let Some((marker, claim)) = register.newest(Slot::Ensemble) else {
+    let markers = markers(view, register);
+    if let Some(waiting) = markers.pending {
+        return Formation::Pending(waiting);
+    }
+    let newest = markers.newest.and_then(|name| {
+        let claim = register.claims.get(&name)?;
+        Some((name, claim, claim.valid_owner()?))
+    });
+    let Some((marker, claim, owner)) = newest else {
         return match evidence_of_data(view, register) {
             Some(evidence) => Formation::Halted(marker_is_missing(&evidence)),
-            None => Formation::Open(ClaimName::first(Slot::Ensemble)),
+            None => Formation::Open(markers.next),
         };
     };
     let started = claim.journal.contains(&Milestone::Started);
-    let Some(owner) = claim.valid_owner() else {
-        return match standing(view, claim) {
-            Standing::Pending(left) => Formation::Pending(Waiting::Grace {
-                claim: marker,
-                left,
-            }),
-            Standing::Held(_) | Standing::Vacant if evidence_of_data(view, register).is_none() => {
-                Formation::Open(marker.next())
-            }
-            Standing::Held(_) | Standing::Vacant => Formation::Halted(marker_is_missing(
-                "a server that answers although the newest marker has no owner",
-            )),
-        };
-    };
-    let founder_is_gone = matches!(fate::of_owner(view, claim), Fate::Terminated(_));
     // A founder that holds another id than its marker says never started under that marker.
     let mine = owner.instance == view.me.instance;
     let mistaken = mine && held.is_some_and(|id| id != owner.server);
-    if !started && (founder_is_gone || mistaken) && evidence_of_data(view, register).is_none() {
-        return Formation::Open(marker.next());
+    if !started && mistaken && evidence_of_data(view, register).is_none() {
+        return Formation::Open(markers.next);
     }
     if everything_is_gone(view, register) {
-        return Formation::AllLost(marker.next());
+        return Formation::AllLost(markers.next);
     }
     let joined = register
         .claims
@@ -86,7 +114,7 @@ pub fn recognise(view: View, register: &Register, held: Option<ServerId>) -> For
         server: owner.server,
         started,
         young: !joined,
-        founder_is_gone,
+        founder_is_gone: matches!(fate::of_owner(view, claim), Fate::Terminated(_)),
     })
 }
 

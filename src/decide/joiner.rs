@@ -2,9 +2,8 @@
 
 use super::formation::Founded;
 use super::view::View;
-use super::{acts, files, identity, membership, waits};
+use super::{acts, files, identity, membership, recovery, waits};
 use crate::model::claim::{ClaimName, Lineage, Milestone};
-use crate::model::disk::Identity;
 use crate::model::ensemble::Ensemble;
 use crate::model::id::ServerId;
 use crate::model::plan::{Action, Next, Plan, Situation, Waiting};
@@ -17,23 +16,9 @@ pub fn plan(view: View, founded: &Founded, claim: ClaimName, id: ServerId) -> Pl
         Service::Running => running_joiner(view, founded, id),
         Service::Stopped => match base(view, founded) {
             Some(base) => start_joiner(view, founded, claim, id, &base),
-            None => waits(Situation::Joining, unseen_base(founded)),
+            None => waits(Situation::Joining, Waiting::ServingMember),
         },
     }
-}
-
-fn unseen_base(founded: &Founded) -> Waiting {
-    if founded.young && founded.founder_is_gone {
-        return Waiting::Operator {
-            remedy: format!(
-                "founder {} is terminated, and nobody has told of having joined it; if no disk of it is \
-                 left, create the log stream {} to begin anew",
-                founded.lineage.founder,
-                founded.marker.next()
-            ),
-        };
-    }
-    Waiting::ServingMember
 }
 
 /// The config to join from: the newest that a serving peer tells; while the ensemble is young,
@@ -63,7 +48,10 @@ fn start_joiner(
     } else {
         base.with_joiner(view.policy.server(id, view.address()))
     };
-    let own_data = is_listed && is_of(view, &founded.lineage, id);
+    let own_data = match is_listed {
+        true => is_of(view, &founded.lineage, id),
+        false => recovery::keeps_data(view, &founded.lineage),
+    };
     let mut actions = Vec::new();
     if view.disk.data && !own_data {
         let why =
@@ -86,12 +74,10 @@ fn start_joiner(
 }
 
 fn is_of(view: View, lineage: &Lineage, server: ServerId) -> bool {
-    let identity = Identity {
-        lineage: lineage.clone(),
-        server,
-        instance: view.me.instance.clone(),
-    };
-    view.disk.identity.as_ref() == Some(&identity)
+    let identity = view.disk.identity.as_ref();
+    identity.is_some_and(|i| {
+        i.lineage == *lineage && i.server == server && i.instance == view.me.instance
+    })
 }
 
 fn running_joiner(view: View, founded: &Founded, id: ServerId) -> Plan {

@@ -11,6 +11,7 @@ pub mod identity;
 mod joiner;
 mod membership;
 mod newcomer;
+pub mod recovery;
 pub mod overview;
 pub mod safety;
 pub mod view;
@@ -31,12 +32,22 @@ pub fn plan(snapshot: &Snapshot, policy: &Policy) -> Plan {
     if let Some(contradiction) = strangers(view) {
         return waits(Situation::Halted, contradiction);
     }
+    let server = &snapshot.server;
     // What is on the disk comes first: a member needs nobody's leave to start or to serve.
-    if let Some(id) = own_member_id(view) {
-        return match view.service {
-            Service::Stopped => start_member(view),
-            Service::Running => running_member(view, id),
-        };
+    let member = own_member_id(view);
+    if let Some(id) = member {
+        if view.service == Service::Stopped {
+            return start_member(view);
+        }
+        if let (Some(serving), Some(committed)) = (server.serving(), server.ensemble()) {
+            return duties::serving(view, id, serving, committed);
+        }
+    }
+    if let Some(plan) = recovery::plan(view) {
+        return plan;
+    }
+    if let Some(id) = member {
+        return duties::not_serving(view, id);
     }
     newcomer::plan(view).unwrap_or_else(|waiting| waits(Situation::Blind, waiting))
 }
@@ -90,21 +101,12 @@ fn own_member_id(view: View) -> Option<ServerId> {
     };
     let listed = config.has(identity.server, view.address());
     let voter = config.voters().any(|s| s.id == identity.server);
-    (own && listed && voter && view.disk.data).then_some(identity.server)
+    let stays = voter && view.disk.data && !identity.withdrawn;
+    (own && listed && stays).then_some(identity.server)
 }
 
 fn start_member(view: View) -> Plan {
     let mut actions = files::refresh_zoo_cfg(view);
     actions.push(Action::StartServer);
     acts(Situation::Stopped, actions, Next::Here)
-}
-
-fn running_member(view: View, id: ServerId) -> Plan {
-    match (
-        view.snapshot.server.serving(),
-        view.snapshot.server.ensemble(),
-    ) {
-        (Some(serving), Some(committed)) => duties::serving(view, id, serving, committed),
-        _ => duties::not_serving(view, id),
-    }
 }

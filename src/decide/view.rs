@@ -75,6 +75,12 @@ impl<'a> View<'a> {
         own.into_iter().chain(peers).max_by_key(|e| e.version)
     }
 
+    /// Whether any server that was asked serves.
+    pub fn anybody_serves(&self) -> bool {
+        let mut peers = self.snapshot.peers.values();
+        self.snapshot.server.serving().is_some() || peers.any(|p| p.serving().is_some())
+    }
+
     /// The newest committed config that another serving server told.
     pub fn committed_by_peers(&self) -> Option<&'a Ensemble> {
         let peers = self.snapshot.peers.values();

@@ -13,6 +13,7 @@ use std::str::FromStr;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::history::Testimony;
 use super::id::{InstanceId, Malformed, ServerId};
 
 /// What can be claimed.
@@ -115,14 +116,16 @@ pub struct Register {
 impl Register {
     /// The newest claim on a slot: the only one that counts.
     pub fn newest(&self, slot: Slot) -> Option<(ClaimName, &Claim)> {
+        self.terms(slot).last()
+    }
+
+    /// All claims on a slot, from the first to the newest.
+    pub fn terms(&self, slot: Slot) -> impl Iterator<Item = (ClaimName, &Claim)> {
         let all = ClaimName { slot, term: 1 }..=ClaimName {
             slot,
             term: u32::MAX,
         };
-        self.claims
-            .range(all)
-            .next_back()
-            .map(|(name, claim)| (*name, claim))
+        self.claims.range(all).map(|(name, claim)| (*name, claim))
     }
 
     /// The newest claim on each server id.
@@ -152,6 +155,12 @@ pub struct Claim {
     pub owner: Option<Owner>,
     /// What the journal in the stream says has happened since.
     pub journal: BTreeSet<Milestone>,
+    /// The owner's newest testimony.
+    #[serde(default)]
+    pub testimony: Option<Testimony>,
+    /// The generation for whose recovery an operator has given leave, on the owner's instance.
+    #[serde(default)]
+    pub leave: Option<u32>,
 }
 
 impl Claim {

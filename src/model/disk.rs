@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::claim::Lineage;
 use super::ensemble::Ensemble;
+use super::history::History;
 use super::id::{InstanceId, ServerId};
 
 /// The files of this instance's server.
@@ -18,6 +19,10 @@ pub struct Disk {
     pub myid: Option<ServerId>,
     /// Whose data this is; absent when the file is missing or torn.
     pub identity: Option<Identity>,
+    /// How far the data goes. It is looked for only where [`Identity::withdrawn`] is set: reading
+    /// a log takes its time, and means nothing while a server writes to it.
+    #[serde(default)]
+    pub history: Option<History>,
     /// What zoo.cfg needs.
     pub zoo_cfg: ZooCfg,
     /// The config in the dynamic file that zoo.cfg points at, with the version in its name;
@@ -34,6 +39,10 @@ pub struct Identity {
     pub server: ServerId,
     /// The instance that wrote the data: a disk that was cloned into another one is not its own.
     pub instance: InstanceId,
+    /// Whether the server was withdrawn, since its ensemble's quorum is lost for good: it does not
+    /// start again as a member of this generation.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub withdrawn: bool,
 }
 
 /// How zoo.cfg compares with what the settings ask for. ZooKeeper rewrites the file (order,

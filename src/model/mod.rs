@@ -4,6 +4,7 @@ pub mod claim;
 pub mod disk;
 pub mod ensemble;
 pub mod fleet;
+pub mod history;
 pub mod id;
 pub mod plan;
 pub mod policy;

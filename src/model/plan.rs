@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::claim::{ClaimName, Milestone};
 use super::disk::Identity;
 use super::ensemble::Ensemble;
+use super::history::Testimony;
 use super::id::{ConfigVersion, InstanceId, ServerId};
 use super::server::Server;
 
@@ -72,6 +73,10 @@ pub enum Situation {
     Member,
     /// Every copy of the data is provably gone.
     AllLost,
+    /// The quorum is lost for good; this instance is a survivor that has not testified yet.
+    QuorumLost,
+    /// A survivor that has testified: the ensemble is being recovered.
+    Recovering,
 }
 
 /// One step. Each can be repeated without harm, and leaves the executor no choice.
@@ -93,6 +98,13 @@ pub enum Action {
         claim: ClaimName,
         /// What has happened, or is about to.
         milestone: Milestone,
+    },
+    /// Testify, as a survivor of a lost quorum, in this instance's own stream.
+    Testify {
+        /// The stream.
+        claim: ClaimName,
+        /// What is said.
+        testimony: Testimony,
     },
     /// Tag this instance.
     Tag {
@@ -189,6 +201,16 @@ pub enum Waiting {
     Sync,
     /// Any member to serve and tell the config.
     ServingMember,
+    /// The other survivors of a lost quorum to testify.
+    Testimony {
+        /// Those who have not, with what is known of their instances.
+        missing: Vec<String>,
+    },
+    /// The survivor with the most advanced history to begin the next generation.
+    NextGeneration {
+        /// Its instance.
+        instance: InstanceId,
+    },
     /// Enough voters to make a quorum.
     Quorum {
         /// The voters that do not answer, with what is known of their instances.

@@ -19,6 +19,9 @@ pub struct Policy {
     pub floor: usize,
     /// What to do when every copy of the data is provably gone.
     pub when_all_is_lost: WhenAllIsLost,
+    /// Who begins the recovery of a quorum that is lost for good.
+    #[serde(default)]
+    pub recovery: Recovery,
     /// How long a stream may stay without a valid owner's record before its slot is free again.
     pub claim_grace: Duration,
     /// How long ago an instance must have been recorded for its absence from a complete answer
@@ -76,4 +79,15 @@ pub enum WhenAllIsLost {
     Refound,
     /// Wait for an operator.
     Wait,
+}
+
+/// Who begins the recovery of a quorum that is lost for good.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Recovery {
+    /// The survivor with the most advanced history, as soon as all survivors have testified.
+    #[default]
+    Auto,
+    /// The same, after an operator has given leave (`zk-bootstrap recover`).
+    Manual,
 }

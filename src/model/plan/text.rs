@@ -21,6 +21,8 @@ impl fmt::Display for Situation {
             Situation::NotServing => "a member whose server does not serve",
             Situation::Member => "a serving member",
             Situation::AllLost => "every copy of the data is gone",
+            Situation::QuorumLost => "the quorum is lost for good",
+            Situation::Recovering => "recovering the ensemble from its survivors",
         })
     }
 }
@@ -34,6 +36,15 @@ impl fmt::Display for Action {
             }
             Action::Journal { claim, milestone } => {
                 write!(f, "note \"{milestone}\" in log stream {claim}")
+            }
+            Action::Testify { claim, testimony } => {
+                let generation = testimony.generation;
+                write!(f, "testify in log stream {claim}: the quorum of generation {generation}")?;
+                match (testimony.withdrawn, &testimony.history) {
+                    (false, _) => f.write_str(" is lost"),
+                    (true, Some(history)) => write!(f, " is lost, data here up to {history}"),
+                    (true, None) => f.write_str(" is lost, no data here"),
+                }
             }
             Action::Tag { tags } => {
                 f.write_str("tag this instance")?;
@@ -59,10 +70,12 @@ impl fmt::Display for Action {
                     lineage,
                     server,
                     instance,
+                    withdrawn,
                 } = identity;
+                let withdrawn = if *withdrawn { ", withdrawn" } else { "" };
                 write!(
                     f,
-                    "write identity: server {server} on {instance} of {lineage}"
+                    "write identity: server {server} on {instance} of {lineage}{withdrawn}"
                 )
             }
             Action::AllowEmptyDatabase => {
@@ -113,6 +126,12 @@ impl fmt::Display for Waiting {
             Waiting::OwnServer { now } => write!(f, "this instance's server, now {now}"),
             Waiting::Sync => f.write_str("this instance's server to sync with its leader"),
             Waiting::ServingMember => f.write_str("a member that serves and tells the config"),
+            Waiting::Testimony { missing } => {
+                write!(f, "the testimony of every survivor; without it: {}", missing.join(", "))
+            }
+            Waiting::NextGeneration { instance } => {
+                write!(f, "{instance}, which has the most advanced data, to begin the next generation")
+            }
             Waiting::Quorum { missing } => {
                 write!(f, "a quorum; without an answer: {}", missing.join(", "))
             }

@@ -1,0 +1,302 @@
+//! When a quorum is lost for good: every survivor says so, every survivor stops, and the one
+//! with the most advanced data begins the next generation with it. The others join it.
+//!
+//! Lost for good is what the living cannot undo: by the config that a survivor has, fewer voters
+//! than a quorum are not proven terminated. Its config may be older than another's, so nobody
+//! stops its server before *every* survivor has said the same of its own.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use super::fate::{self, Fate};
+use super::view::View;
+use super::{acts, formation, identity, waits};
+use crate::model::claim::{Claim, ClaimName, Lineage, Milestone, Owner, Register, Slot};
+use crate::model::disk::Identity;
+use crate::model::ensemble::Ensemble;
+use crate::model::history::{History, Testimony};
+use crate::model::id::{InstanceId, ServerId};
+use crate::model::plan::{Action, Next, Plan, Situation, Waiting};
+use crate::model::policy::Recovery;
+use crate::model::snapshot::Service;
+
+/// An instance whose server was started once, and which is not proven terminated: its disk may
+/// hold a copy.
+#[derive(Debug, Clone, Copy)]
+pub struct Survivor<'a> {
+    /// Its claim.
+    pub claim: ClaimName,
+    /// Who it is.
+    pub owner: &'a Owner,
+    /// What it says of this generation.
+    pub testimony: Option<&'a Testimony>,
+}
+
+/// The survivors of a generation, by their claims.
+pub fn survivors<'a>(view: View, register: &'a Register, generation: u32) -> Vec<Survivor<'a>> {
+    let started = register.claims.iter().filter(|(name, claim)| {
+        matches!(name.slot, Slot::Server(_))
+            && !claim.journal.is_empty()
+            && !matches!(fate::of_owner(view, claim), Fate::Terminated(_))
+    });
+    let survivor = |(claim, found): (&ClaimName, &'a Claim)| {
+        let testimony = found.testimony.as_ref();
+        Some(Survivor {
+            claim: *claim,
+            owner: found.valid_owner()?,
+            testimony: testimony.filter(|t| t.generation == generation),
+        })
+    };
+    started.filter_map(survivor).collect()
+}
+
+/// The survivor that leads a recovery: the one with the most advanced history, and of equals the
+/// one with the lowest claim. None while anybody has not withdrawn, or when nobody has data.
+pub fn leader<'a>(survivors: &[Survivor<'a>]) -> Option<Survivor<'a>> {
+    let withdrawn = |s: &Survivor| s.testimony.is_some_and(|t| t.withdrawn);
+    if !survivors.iter().all(withdrawn) {
+        return None;
+    }
+    let history = |s: &Survivor| s.testimony.and_then(|t| t.history);
+    let with_data = survivors.iter().filter(|s| history(s).is_some());
+    with_data
+        .max_by_key(|s| (history(s), Reverse(s.claim)))
+        .copied()
+}
+
+/// Whether by this config fewer voters than a quorum are not proven terminated.
+fn is_lost(view: View, config: &Ensemble) -> bool {
+    let voters = config.voter_count();
+    let gone = fate::terminated_members(view, config);
+    let gone = gone.iter().filter(|(id, _)| config.voters().any(|s| s.id == *id));
+    voters - gone.count() < config.quorum()
+}
+
+/// What an instance does whose server was started once and does not serve, if the quorum is lost
+/// for good; `None` while it is not, or cannot be said to be.
+pub fn plan(view: View) -> Option<Plan> {
+    let (_, register) = (view.fleet().ok()?, view.register().ok()?);
+    let (claim, id) = identity::held(view)?;
+    let marker = formation::markers(view, register).newest?;
+    let begun = register.claims.get(&marker)?;
+    if view.anybody_serves() || (view.disk.data && !is_own(view, id)) {
+        return None;
+    }
+    let survivors = survivors(view, register, marker.term);
+    if is_newer(view, marker.term) {
+        let owner = begun.valid_owner()?;
+        let lineage = Lineage {
+            generation: marker.term,
+            founder: owner.instance.clone(),
+        };
+        if may_begin(view, &lineage, id) {
+            return Some(begin_with_data(view, marker, &lineage, id));
+        }
+        let mut founders = survivors.iter().filter(|s| s.owner.instance == owner.instance);
+        if founders.any(|s| s.testimony.is_none()) {
+            let instance = owner.instance.clone();
+            return Some(waits(Situation::Recovering, Waiting::NextGeneration { instance }));
+        }
+    }
+    let me = survivors.iter().find(|s| s.claim == claim)?;
+    let others_agree = || {
+        let mut others = survivors.iter().filter(|s| s.claim != claim);
+        others.all(|s| s.testimony.is_some())
+    };
+    let lost = match (&view.disk.dynamic, view.disk.data) {
+        (Some(config), _) => is_lost(view, config),
+        // Without a config and without data, it is for the others to say.
+        (None, false) => others_agree(),
+        (None, true) => false,
+    };
+    if !lost {
+        return None;
+    }
+    let testimony = Testimony {
+        generation: marker.term,
+        config: view.disk.dynamic.clone().unwrap_or_default(),
+        withdrawn: is_withdrawn(view),
+        history: view.disk.history,
+    };
+    let said = me.testimony.map(|said| (said.withdrawn, said.history));
+    if said != Some((testimony.withdrawn, testimony.history)) {
+        let testify = Action::Testify { claim, testimony };
+        return Some(acts(Situation::QuorumLost, vec![testify], Next::Everywhere));
+    }
+    if let Some(waiting) = unaccounted(view, register, &survivors) {
+        return Some(waits(Situation::QuorumLost, waiting));
+    }
+    if !is_withdrawn(view) {
+        return Some(withdraw(view));
+    }
+    Some(lead(view, register, &survivors, claim, id))
+}
+
+/// Whether what is on the disk is this instance's own.
+fn is_own(view: View, id: ServerId) -> bool {
+    let identity = view.disk.identity.as_ref();
+    identity.is_some_and(|i| i.instance == view.me.instance && i.server == id)
+}
+
+/// Whether a generation has begun after the one that this instance's data is of.
+fn is_newer(view: View, generation: u32) -> bool {
+    let identity = view.disk.identity.as_ref();
+    identity.is_some_and(|i| i.lineage.generation < generation)
+}
+
+/// Whether this server is down, and will not start again by itself: without data it never does.
+fn is_withdrawn(view: View) -> bool {
+    let marked = view.disk.identity.as_ref().is_some_and(|i| i.withdrawn);
+    view.service == Service::Stopped && (marked || !view.disk.data)
+}
+
+/// Those who may hold data and have said nothing: survivors, and members of any survivor's config
+/// whom no claim accounts for.
+fn unaccounted(view: View, register: &Register, survivors: &[Survivor]) -> Option<Waiting> {
+    let mut missing = BTreeMap::new();
+    for survivor in survivors {
+        let Some(testimony) = survivor.testimony else {
+            let (id, instance) = (survivor.owner.server, &survivor.owner.instance);
+            let fleet = view.fleet().ok()?;
+            let state = fleet.instances.get(instance).map(|i| i.state);
+            let state = state.map_or("not known to EC2".to_owned(), |state| state.to_string());
+            missing.insert(id, format!("server {id} on {instance} ({state})"));
+            continue;
+        };
+        let accounted = |id: ServerId| register.newest(Slot::Server(id)).is_some();
+        let strangers = testimony.config.servers.values().filter(|s| !accounted(s.id));
+        missing.extend(strangers.map(|s| {
+            let text = format!("server {} at {} (no claim names its instance)", s.id, s.address);
+            (s.id, text)
+        }));
+    }
+    let missing: Vec<String> = missing.into_values().collect();
+    (!missing.is_empty()).then_some(Waiting::Testimony { missing })
+}
+
+/// The mark first: whoever finds it does not start the server again by itself.
+fn withdraw(view: View) -> Plan {
+    let mut actions = Vec::new();
+    let unmarked = view.disk.identity.iter().filter(|i| !i.withdrawn);
+    actions.extend(unmarked.map(|identity| Action::WriteIdentity {
+        identity: Identity {
+            withdrawn: true,
+            ..identity.clone()
+        },
+    }));
+    if view.service == Service::Running {
+        actions.push(Action::StopServer);
+    }
+    acts(Situation::QuorumLost, actions, Next::Here)
+}
+
+/// All have spoken. The leader claims the next generation, with an operator's leave where that is
+/// asked for; the others wait until it serves.
+fn lead(
+    view: View,
+    register: &Register,
+    survivors: &[Survivor],
+    claim: ClaimName,
+    id: ServerId,
+) -> Plan {
+    let markers = formation::markers(view, register);
+    if let Some(waiting) = markers.pending {
+        return waits(Situation::Recovering, waiting);
+    }
+    let not_yet: Vec<String> = survivors
+        .iter()
+        .filter(|s| s.testimony.is_none_or(|t| !t.withdrawn))
+        .map(|s| format!("server {} on {} (still to stop)", s.owner.server, s.owner.instance))
+        .collect();
+    if !not_yet.is_empty() {
+        let waiting = Waiting::Testimony { missing: not_yet };
+        return waits(Situation::Recovering, waiting);
+    }
+    let Some(leader) = leader(survivors) else {
+        return match formation::all_is_lost(view) {
+            Some(waiting) => waits(Situation::AllLost, waiting),
+            None => begin(markers.next, id, Situation::AllLost),
+        };
+    };
+    let generation = markers.newest.map(|marker| marker.term);
+    let allowed = register.claims.values().any(|c| c.leave == generation);
+    if view.policy.recovery == Recovery::Manual && !allowed {
+        return waits(Situation::Recovering, ask(&leader));
+    }
+    if leader.claim != claim {
+        let instance = leader.owner.instance.clone();
+        return waits(Situation::Recovering, Waiting::NextGeneration { instance });
+    }
+    begin(markers.next, id, Situation::Recovering)
+}
+
+fn begin(claim: ClaimName, server: ServerId, situation: Situation) -> Plan {
+    acts(situation, vec![Action::Claim { claim, server }], Next::Everywhere)
+}
+
+fn ask(leader: &Survivor) -> Waiting {
+    let history = leader.testimony.and_then(|t| t.history);
+    let history = history.map_or("no data".to_owned(), |h| h.to_string());
+    Waiting::Operator {
+        remedy: format!(
+            "policy.recovery is \"manual\": `zk-bootstrap recover` shows what the survivors have, \
+             the most advanced being server {} on {} with {history}, and asks for leave",
+            leader.owner.server, leader.owner.instance
+        ),
+    }
+}
+
+/// Whether this instance is to begin a generation with the data that it has: the newest marker is
+/// its own, and its server was withdrawn from an older generation.
+fn may_begin(view: View, lineage: &Lineage, id: ServerId) -> bool {
+    let mine = lineage.founder == view.me.instance;
+    let withdrawn = view.disk.identity.as_ref().is_some_and(|i| i.withdrawn);
+    mine && withdrawn && is_own(view, id) && view.disk.data
+}
+
+/// Begins it: a membership of itself alone, which no older config beats once it leads, since its
+/// version will be a zxid of a new epoch.
+fn begin_with_data(view: View, marker: ClaimName, lineage: &Lineage, id: ServerId) -> Plan {
+    if view.service == Service::Running {
+        return acts(Situation::Recovering, vec![Action::StopServer], Next::Here);
+    }
+    let alone = Ensemble::unversioned([view.policy.server(id, view.address())]);
+    let identity = Identity {
+        lineage: lineage.clone(),
+        server: id,
+        instance: view.me.instance.clone(),
+        withdrawn: false,
+    };
+    let actions = vec![
+        Action::Journal {
+            claim: marker,
+            milestone: Milestone::Started,
+        },
+        Action::WriteMembership { ensemble: alone },
+        Action::WriteIdentity { identity },
+        Action::StartServer,
+    ];
+    acts(Situation::Recovering, actions, Next::Here)
+}
+
+/// Whether this instance's data is a part of what the newest generation began with, so that it
+/// may join with it.
+pub fn keeps_data(view: View, lineage: &Lineage) -> bool {
+    let Ok(register) = view.register() else {
+        return false;
+    };
+    let history = |instance: &InstanceId| -> Option<History> {
+        let claims = register.claims.values();
+        let own = claims.filter(|c| c.valid_owner().is_some_and(|o| o.instance == *instance));
+        let testimonies = own.filter_map(|c| c.testimony.as_ref());
+        testimonies.filter(|t| t.withdrawn).max_by_key(|t| t.generation)?.history
+    };
+    let withdrawn = view.disk.identity.as_ref().is_some_and(|i| i.withdrawn);
+    match (history(&view.me.instance), history(&lineage.founder)) {
+        (Some(mine), Some(theirs)) => {
+            withdrawn && view.disk.history == Some(mine) && mine.is_prefix_of(&theirs)
+        }
+        _ => false,
+    }
+}
+
