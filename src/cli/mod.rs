@@ -9,6 +9,8 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::config::DEFAULT_PATH;
+
 /// Turns an AWS Auto Scaling group into a ZooKeeper ensemble, and keeps it one.
 #[derive(Debug, Parser)]
 #[command(
@@ -31,12 +33,9 @@ pub struct Cli {
     pub plan: PlanArgs,
 
     /// The configuration file; drop-ins are read from `config.d/*.toml` beside it.
-    #[arg(long, global = true, value_name = "FILE", default_value = DEFAULT_CONFIG)]
+    #[arg(long, global = true, value_name = "FILE", default_value = DEFAULT_PATH)]
     pub config: PathBuf,
 }
-
-/// Where the configuration is unless told otherwise.
-pub const DEFAULT_CONFIG: &str = "/etc/zk-bootstrap/config.toml";
 
 /// The subcommands.
 #[derive(Debug, Subcommand)]
