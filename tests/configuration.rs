@@ -435,6 +435,31 @@ fn every_command_refuses_a_wrong_configuration_with_exit_code_78() {
 }
 
 #[test]
+fn the_file_may_be_named_before_or_behind_the_command() {
+    let directory = directory("either-place", &[("config.toml", "")]);
+    let before = zk_bootstrap(&directory, &["check-config"]);
+    assert_eq!(before.status.code(), Some(0));
+    let behind = Command::new(env!("CARGO_BIN_EXE_zk-bootstrap"))
+        .args(["check-config", "--config"])
+        .arg(directory.join("config.toml"))
+        .output();
+    assert_eq!(behind.expect("the binary runs").stdout, before.stdout);
+}
+
+#[test]
+fn a_dry_run_beside_a_command_is_refused_and_nothing_runs() {
+    let directory = directory("ambiguous", &[("config.toml", "")]);
+    for arguments in [
+        ["--dry-run", "run"],
+        ["--output=json", "run"],
+        ["--from=x", "run"],
+    ] {
+        let output = zk_bootstrap(&directory, &arguments);
+        assert_eq!(output.status.code(), Some(64), "{arguments:?}");
+    }
+}
+
+#[test]
 fn files_that_cannot_be_read_are_named_with_the_reason() {
     let missing = directory("missing", &[("another.toml", "")]);
     let output = zk_bootstrap(&missing, &["check-config"]);
