@@ -99,8 +99,16 @@ const METADATA: &[(&str, Reply, &str)] = &[
         Reply::Repeats("i-0", 100_000),
         "instance metadata's instance-id answers \"i-0i-0",
     ),
-    (ID, Reply::Status(404), "instance metadata"),
-    (ID, Reply::Status(500), "instance metadata"),
+    (
+        ID,
+        Reply::Status(404),
+        "instance metadata: 404: no answer to instance-id",
+    ),
+    (
+        ID,
+        Reply::Status(500),
+        "instance metadata: 500: no answer to instance-id",
+    ),
     (ID, Reply::Nothing, "instance metadata"),
     (ID, Reply::Garbage, "instance metadata"),
     (ID, Reply::Hangs, "instance metadata"),
@@ -135,7 +143,11 @@ const METADATA: &[(&str, Reply, &str)] = &[
         "instance metadata's placement/region answers \"unavailable\"",
     ),
     (TOKEN, Reply::Says("to\u{7}ken"), "instance metadata"),
-    (TOKEN, Reply::Status(403), "instance metadata"),
+    (
+        TOKEN,
+        Reply::Status(403),
+        "instance metadata: failed to load IMDS session token",
+    ),
 ];
 
 /// Answers on a thread of its own until the test's process ends.
