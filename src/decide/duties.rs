@@ -92,7 +92,10 @@ fn missing(view: View, config: &Ensemble, id: ServerId) -> Vec<String> {
             (false, Some((instance, i)), None) => format!("{instance} is {}", i.state),
             (false, None, _) => "its instance is not known".to_owned(),
         };
-        Some(format!("server {} at {} ({what})", server.id, server.host))
+        Some(format!(
+            "server {} at {} ({what})",
+            server.id, server.address
+        ))
     });
     lines.collect()
 }

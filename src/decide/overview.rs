@@ -136,7 +136,7 @@ fn rows(view: View, config: Option<&Ensemble>) -> Vec<Row> {
         members
             .filter(|s| !known.contains(&s.id))
             .map(|server| Row {
-                address: Some(server.host.clone()),
+                address: Some(server.address.clone()),
                 server: Some(server.id),
                 role: Some(server.role),
                 ..Row::default()

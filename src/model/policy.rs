@@ -35,7 +35,7 @@ impl Policy {
         };
         Server {
             id,
-            host: address.to_string(),
+            address: address.to_string(),
             quorum_port: self.ports.quorum,
             election_port: self.ports.election,
             role: Role::Participant,
