@@ -70,6 +70,17 @@ pub struct Tick {
     pub pause: Duration,
 }
 
+/// How far a plan was carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Applied {
+    /// Every action took place.
+    Wholly,
+    /// Somebody else was first.
+    Overtaken,
+    /// An action failed, or the plan was not allowed.
+    Failed,
+}
+
 /// How long the agent lets things be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pace {
@@ -127,54 +138,59 @@ impl<W: World> Agent<W> {
         for violation in &violations {
             tracing::error!(%violation, "the plan is not executed");
         }
-        let applied = violations.is_empty() && self.apply(&plan).await;
+        let applied = match violations.is_empty() {
+            true => self.apply(&plan).await,
+            false => Applied::Failed,
+        };
         let progress = self.is_progress(&plan, applied);
         let pause = self.pause(&plan, applied, progress);
         self.look = self.next_look(&plan, applied, progress);
         self.last = Some(plan.clone());
         Tick {
             plan,
-            applied,
+            applied: applied == Applied::Wholly,
             pause,
         }
     }
 
-    async fn apply(&mut self, plan: &Plan) -> bool {
+    async fn apply(&mut self, plan: &Plan) -> Applied {
         for action in &plan.actions {
             match self.world.apply(action).await {
-                Ok(Outcome::Done) => tracing::info!(%action, "done"),
+                Ok(Outcome::Done) => tracing::info!("done: {action}"),
                 Ok(Outcome::Overtaken { by }) => {
-                    tracing::info!(%action, by, "overtaken");
-                    return false;
+                    tracing::info!("overtaken ({by}): {action}");
+                    return Applied::Overtaken;
                 }
                 Err(error) => {
-                    tracing::warn!(%action, error = %chain(&error), "failed");
-                    return false;
+                    tracing::warn!("failed: {}", chain(&error));
+                    return Applied::Failed;
                 }
             }
         }
-        true
+        Applied::Wholly
     }
 
     /// Whether this tick changed something. The same actions planned again are a failure,
     /// whatever their outcome said; the first look, at this instance alone, is followed by one
     /// at everything.
-    fn is_progress(&self, plan: &Plan, applied: bool) -> bool {
+    fn is_progress(&self, plan: &Plan, applied: Applied) -> bool {
+        let wholly = applied == Applied::Wholly;
         match &self.last {
-            None => plan.actions.is_empty() || applied,
-            Some(last) => applied && !plan.actions.is_empty() && last.actions != plan.actions,
+            None => plan.actions.is_empty() || wholly,
+            Some(last) => wholly && !plan.actions.is_empty() && last.actions != plan.actions,
         }
     }
 
-    /// What to look at next. After one's own progress only what one's own actions made outdated
-    /// is asked of AWS again; what is waited for is asked afresh each time.
-    fn next_look(&self, plan: &Plan, applied: bool, progress: bool) -> Look {
+    /// What to look at next. After one's own progress, and after somebody else's, only what one's
+    /// own actions made outdated is asked of AWS again; what is waited for is asked each time.
+    fn next_look(&self, plan: &Plan, applied: Applied, progress: bool) -> Look {
         let first = self.last.is_none() && plan.actions.is_empty();
-        if plan.next == Next::Here && applied && !first {
+        let wholly = applied == Applied::Wholly;
+        if plan.next == Next::Here && wholly && !first {
             return Look::Here;
         }
-        let settled = applied && plan.next == Next::AtLeisure;
-        let no_older_than = match progress || settled {
+        let settled = wholly && plan.next == Next::AtLeisure;
+        let no_older_than = match progress || settled || applied == Applied::Overtaken {
             true => self.pace.aws,
             false => Duration::ZERO,
         };
@@ -182,12 +198,12 @@ impl<W: World> Agent<W> {
     }
 
     /// None after progress; otherwise a growing pause with jitter.
-    fn pause(&mut self, plan: &Plan, applied: bool, progress: bool) -> Duration {
+    fn pause(&mut self, plan: &Plan, applied: Applied, progress: bool) -> Duration {
         if progress {
             self.rounds = 0;
             return Duration::ZERO;
         }
-        if applied && plan.actions.is_empty() {
+        if applied == Applied::Wholly && plan.actions.is_empty() {
             match plan.next {
                 Next::Here => return self.spread(self.pace.here),
                 Next::AtLeisure => {
@@ -210,17 +226,14 @@ impl<W: World> Agent<W> {
     /// One line for each change of situation, and for each member that came or went.
     fn tell(&mut self, snapshot: &Snapshot, plan: &Plan) {
         let last = self.last.as_ref();
-        let waiting = || {
-            plan.waiting
-                .iter()
-                .map(ToString::to_string)
-                .collect::<Vec<_>>()
-                .join("; ")
+        let waiting = || match plan.waiting.first() {
+            None => String::new(),
+            Some(first) => format!("; waiting for {first}"),
         };
         if last.map(|p| p.situation) != Some(plan.situation) {
-            tracing::info!(situation = %plan.situation, waiting = waiting(), "now");
+            tracing::info!("{}{}", plan.situation, waiting());
         } else if last.is_some_and(|p| p.waiting != plan.waiting) {
-            tracing::debug!(waiting = waiting(), "still");
+            tracing::debug!("{}{}", plan.situation, waiting());
         }
         for warning in &plan.warnings {
             if last.is_none_or(|p| !p.warnings.contains(warning)) {
@@ -247,6 +260,22 @@ impl<W: World> Agent<W> {
         }
         self.members = Some(seen.clone());
     }
+}
+
+/// Where this instance stands, on one line: what `systemctl status` shows.
+pub fn story(snapshot: &Snapshot, plan: &Plan) -> String {
+    let mut story = plan.situation.to_string();
+    if let (Some(serving), Some(ensemble)) = (snapshot.server.serving(), snapshot.server.ensemble())
+    {
+        let (mode, voters, version) = (serving.mode, ensemble.voter_count(), ensemble.version);
+        story.push_str(&format!(
+            ": {mode}, {voters} voters, config version {version}"
+        ));
+    }
+    if let Some(waiting) = plan.waiting.first() {
+        story.push_str(&format!("; waiting for {waiting}"));
+    }
+    story
 }
 
 /// An error and its sources on one line.

@@ -5,6 +5,8 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use aws_config::imds::client::Client;
+use aws_config::provider_config::ProviderConfig;
+use aws_smithy_http_client::proxy::ProxyConfig;
 
 use super::AwsError;
 use crate::model::fleet::Me;
@@ -39,14 +41,30 @@ pub async fn identify(client: &Client) -> Result<Me, AwsError> {
     Ok(me)
 }
 
-/// A client of the metadata service with short time-outs: it is one hop away.
-pub fn client(configuration: &aws_config::provider_config::ProviderConfig) -> Client {
-    Client::builder()
-        .configure(configuration)
+/// A client of the metadata service with short time-outs, and never through a proxy: it is one
+/// hop away.
+///
+/// # Errors
+/// When the CA bundle of the environment cannot be read.
+pub fn client() -> Result<Client, AwsError> {
+    let direct = super::http_client(ProxyConfig::disabled())?;
+    let configuration = ProviderConfig::without_region().with_http_client(direct);
+    let builder = Client::builder()
+        .configure(&configuration)
         .connect_timeout(Duration::from_secs(1))
         .read_timeout(Duration::from_secs(1))
-        .max_attempts(2)
-        .build()
+        .max_attempts(2);
+    Ok(builder.build())
+}
+
+/// The Auto Scaling group of this instance, where the metadata service tells tags
+/// (`InstanceMetadataTags=enabled`); that saves a call to EC2.
+pub async fn group(client: &Client) -> Option<String> {
+    let path = "tags/instance/aws:autoscaling:groupName";
+    let group = value(client, path).await.ok()?;
+    // Whatever else may answer there: a name has no line breaks and at most 255 characters.
+    let plausible = !group.is_empty() && group.len() <= 255 && !group.contains(char::is_control);
+    (plausible && !group.starts_with('<')).then_some(group)
 }
 
 async fn value(client: &Client, path: &str) -> Result<String, AwsError> {

@@ -9,6 +9,8 @@ pub mod tags;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use aws_config::default_provider::credentials::DefaultCredentialsChain;
+use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
@@ -84,7 +86,10 @@ pub struct Access {
 ///
 /// # Errors
 /// When the CA bundle cannot be read.
-pub async fn configure(access: &Access) -> Result<SdkConfig, AwsError> {
+pub async fn configure(
+    access: &Access,
+    metadata: &aws_config::imds::client::Client,
+) -> Result<SdkConfig, AwsError> {
     let Access {
         region,
         endpoint,
@@ -95,11 +100,20 @@ pub async fn configure(access: &Access) -> Result<SdkConfig, AwsError> {
         .operation_attempt_timeout(*deadline * 2 / 3)
         .operation_timeout(*deadline)
         .build();
+    let http_client = http_client(ProxyConfig::from_env())?;
+    let region = Region::new(region.clone());
+    let provider = ProviderConfig::without_region()
+        .with_region(Some(region.clone()))
+        .with_http_client(http_client.clone());
+    let credentials = DefaultCredentialsChain::builder()
+        .imds_client(metadata.clone())
+        .configure(provider);
     let loader = aws_config::defaults(BehaviorVersion::latest())
-        .region(Region::new(region.clone()))
+        .region(region)
+        .credentials_provider(credentials.build().await)
         .retry_config(RetryConfig::standard().with_max_attempts(2))
         .timeout_config(timeouts)
-        .http_client(http_client(ProxyConfig::from_env())?);
+        .http_client(http_client);
     let loader = match endpoint {
         Some(endpoint) => loader.endpoint_url(endpoint),
         None => loader,

@@ -59,10 +59,9 @@ pub fn not_serving(view: View, id: ServerId) -> Plan {
     let Some(config) = &view.disk.dynamic else {
         return plan;
     };
-    if view.snapshot.server.answered() {
-        plan.waiting = vec![Waiting::Quorum {
-            missing: missing(view, config, id),
-        }];
+    let missing = missing(view, config, id);
+    if view.snapshot.server.answered() && !missing.is_empty() {
+        plan.waiting = vec![Waiting::Quorum { missing }];
         plan.next = Next::Everywhere;
     }
     plan

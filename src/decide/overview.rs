@@ -21,8 +21,11 @@ use crate::model::snapshot::Snapshot;
 pub struct Overview {
     /// The name by which peers are counted; absent while it could not be seen.
     pub group: Option<String>,
-    /// The version of the newest committed config that a serving server told.
+    /// The version of the newest committed config that a serving server told; while none does, of
+    /// the one in this instance's dynamic file.
     pub config_version: Option<ConfigVersion>,
+    /// Whether a serving server told it.
+    pub committed: bool,
     /// Its voters.
     pub voters: usize,
     /// How many voters it takes.
@@ -58,6 +61,8 @@ pub struct Row {
     pub role: Option<Role>,
     /// What its server answers.
     pub answer: Option<String>,
+    /// The version of the config that its server has.
+    pub config: Option<ConfigVersion>,
     /// The last zxid that it has processed.
     pub zxid: Option<Zxid>,
     /// Its release of ZooKeeper.
@@ -70,6 +75,7 @@ pub fn overview(snapshot: &Snapshot, policy: &Policy) -> Overview {
     let mut overview = Overview {
         group: snapshot.fleet.known().map(|fleet| fleet.group.clone()),
         config_version: None,
+        committed: false,
         voters: 0,
         quorum: 0,
         generation: None,
@@ -80,14 +86,16 @@ pub fn overview(snapshot: &Snapshot, policy: &Policy) -> Overview {
         return overview;
     };
     let committed = view.committed();
-    if let Some(ensemble) = committed {
+    let config = committed.or(view.disk.dynamic.as_ref());
+    overview.committed = committed.is_some();
+    if let Some(ensemble) = config {
         overview.config_version = Some(ensemble.version);
         overview.voters = ensemble.voter_count();
         overview.quorum = ensemble.quorum();
     }
     let marker = view.register().ok().and_then(|r| r.newest(Slot::Ensemble));
     overview.generation = marker.map(|(name, _)| name.term);
-    overview.rows = rows(view, committed);
+    overview.rows = rows(view, config);
     overview
 }
 
@@ -107,7 +115,7 @@ fn unseen(snapshot: &Snapshot) -> Vec<String> {
         .collect()
 }
 
-fn rows(view: View, committed: Option<&Ensemble>) -> Vec<Row> {
+fn rows(view: View, config: Option<&Ensemble>) -> Vec<Row> {
     let held = holders(view);
     let mut instances: BTreeSet<&InstanceId> = held.keys().collect();
     instances.insert(&view.me.instance);
@@ -116,14 +124,14 @@ fn rows(view: View, committed: Option<&Ensemble>) -> Vec<Row> {
     }
     let mut rows: Vec<Row> = instances
         .into_iter()
-        .map(|id| row(view, committed, id, held.get(id)))
+        .map(|id| row(view, config, id, held.get(id)))
         .collect();
     let known: BTreeSet<ServerId> = rows
         .iter()
         .filter(|r| r.role.is_some())
         .filter_map(|r| r.server)
         .collect();
-    let members = committed.into_iter().flat_map(|e| e.servers.values());
+    let members = config.into_iter().flat_map(|e| e.servers.values());
     rows.extend(
         members
             .filter(|s| !known.contains(&s.id))
@@ -154,7 +162,7 @@ fn holders(view: View) -> BTreeMap<InstanceId, (ClaimName, ServerId)> {
 
 fn row(
     view: View,
-    committed: Option<&Ensemble>,
+    config: Option<&Ensemble>,
     id: &InstanceId,
     held: Option<&(ClaimName, ServerId)>,
 ) -> Row {
@@ -164,7 +172,7 @@ fn row(
     let owner = claim.and_then(super::identity::valid_owner);
     let address = found.and_then(|i| i.address).or(owner.map(|o| o.address));
     let address = address.or(here.then_some(view.me.address));
-    let member = committed
+    let member = config
         .zip(address)
         .and_then(|(ensemble, address)| ensemble.at(address));
     let probe = if here {
@@ -187,6 +195,7 @@ fn row(
         server: held.map(|(_, server)| *server).or(member.map(|m| m.id)),
         role: member.map(|m| m.role),
         answer: probe.map(|p| answer_text(p, claim.map(|c| standing(view, c)))),
+        config: probe.and_then(Probe::ensemble).map(|e| e.version),
         zxid: serving.map(|s| s.zxid),
         release: serving.map(|s| s.release.clone()),
     }
@@ -209,8 +218,10 @@ fn answer_text(probe: &Probe, standing: Option<Standing>) -> String {
     }
 }
 
-const HEADINGS: [&str; 10] = [
-    "", "SERVER", "INSTANCE", "ADDRESS", "ZONE", "STATE", "FATE", "ROLE", "ANSWER", "ZXID",
+const COLUMNS: usize = 12;
+const HEADINGS: [&str; COLUMNS] = [
+    "", "SERVER", "INSTANCE", "ADDRESS", "ZONE", "STATE", "FATE", "CLAIM", "ROLE", "ANSWER",
+    "CONFIG", "ZXID",
 ];
 
 impl fmt::Display for Overview {
@@ -218,15 +229,19 @@ impl fmt::Display for Overview {
         let version = self
             .config_version
             .map_or("unknown".to_owned(), |v| v.to_string());
+        let told = match (self.committed, self.config_version) {
+            (false, Some(_)) => " (of this instance's file: nobody serves)",
+            (true, _) | (false, None) => "",
+        };
         let generation = self.generation.map_or("none".to_owned(), |g| g.to_string());
         writeln!(
             f,
-            "{}: config version {version}, {} voters (quorum {}), generation {generation}",
+            "{}: config version {version}{told}, {} voters (quorum {}), generation {generation}",
             self.group.as_deref().unwrap_or("group unknown"),
             self.voters,
             self.quorum
         )?;
-        let rows: Vec<[String; 10]> = self.rows.iter().map(cells).collect();
+        let rows: Vec<[String; COLUMNS]> = self.rows.iter().map(cells).collect();
         let width = |n: usize| {
             let cells = rows.iter().map(|row| row[n].chars().count());
             cells.max().unwrap_or(0).max(HEADINGS[n].len())
@@ -248,22 +263,20 @@ impl fmt::Display for Overview {
     }
 }
 
-fn cells(row: &Row) -> [String; 10] {
+fn cells(row: &Row) -> [String; COLUMNS] {
     let text = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
-    let server = match (row.server, row.claim) {
-        (Some(id), Some(claim)) if claim.term > 1 => Some(format!("{id} ({claim})")),
-        (id, _) => id.map(|id| id.to_string()),
-    };
     [
         if row.here { "*" } else { "" }.to_owned(),
-        text(server),
+        text(row.server.map(|id| id.to_string())),
         text(row.instance.as_ref().map(ToString::to_string)),
         text(row.address.clone()),
         text(row.zone.clone()),
         text(row.state.clone()),
         text(row.fate.clone()),
+        text(row.claim.map(|claim| claim.to_string())),
         text(row.role.map(|role| role.to_string())),
         text(row.answer.clone()),
+        text(row.config.map(|version| version.to_string())),
         text(row.zxid.map(|zxid| zxid.to_string())),
     ]
 }

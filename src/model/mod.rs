@@ -10,3 +10,4 @@ pub mod policy;
 pub mod probe;
 pub mod server;
 pub mod snapshot;
+pub mod zoo_keys;

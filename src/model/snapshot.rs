@@ -9,6 +9,7 @@ use super::claim::{ClaimName, Register};
 use super::disk::Disk;
 use super::fleet::{Fleet, Me};
 use super::id::InstanceId;
+use super::policy::Policy;
 use super::probe::Probe;
 
 /// A question put to the world: answered in full, or not at all.
@@ -91,4 +92,21 @@ pub struct Snapshot {
     pub server: Probe,
     /// What the other instances' servers answer.
     pub peers: BTreeMap<InstanceId, Probe>,
+}
+
+/// A snapshot and the policy under which it was taken: all that a plan depends on, so that an
+/// incident can be planned from again on any machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recording {
+    /// The form of the recording.
+    pub v: u32,
+    /// What the operator asked for.
+    pub policy: Policy,
+    /// What was seen.
+    pub snapshot: Snapshot,
+}
+
+impl Recording {
+    /// The form that this version writes and reads.
+    pub const VERSION: u32 = 1;
 }

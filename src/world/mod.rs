@@ -1,1 +1,227 @@
-//! (see ARCHITECTURE.md)
+//! The real world: this instance and what can be heard of the others, behind [`agent::World`].
+
+mod apply;
+mod elsewhere;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use aws_config::imds::client::Client as Metadata;
+
+use crate::agent::{self, ApplyError, Look, Outcome, chain};
+use crate::aws::{AwsError, imds};
+use crate::clock;
+use crate::config::{Manager, Settings};
+use crate::host::files::{self, FileError};
+use crate::host::notify;
+use crate::host::services;
+use crate::model::claim::ClaimName;
+use crate::model::fleet::Me;
+use crate::model::plan::{Action, Plan, Situation};
+use crate::model::probe::Probe;
+use crate::model::snapshot::{Answer, Snapshot};
+use crate::zookeeper::disk::{self, Paths};
+use crate::zookeeper::four_letter::{Depth, probe};
+use crate::zookeeper::secret::{BadSecret, Secret};
+use crate::zookeeper::zoo_cfg;
+
+use self::elsewhere::Elsewhere;
+
+/// How long a claim that was made counts as made while it cannot be read.
+const CLAIMING: Duration = Duration::from_secs(60);
+
+/// The instance that this process runs on, and what it heard of the rest.
+#[derive(Debug)]
+pub struct RealWorld {
+    settings: Settings,
+    /// Absent for those who only look.
+    secret: Option<Secret>,
+    paths: Paths,
+    zoo_cfg: zoo_cfg::Settings,
+    manager: services::Manager,
+    metadata: Metadata,
+    /// Told once; an instance's identity never changes.
+    me: Option<Me>,
+    elsewhere: Elsewhere,
+    claiming: BTreeMap<ClaimName, Instant>,
+    ready: bool,
+}
+
+/// Whether the super user's secret is needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Secrecy {
+    /// By who acts.
+    Required,
+    /// By who only looks: without it, its digest in zoo.cfg is not compared.
+    Optional,
+}
+
+/// The agent cannot begin.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// There is no secret.
+    #[error(
+        "{}: the super user's secret is missing; write one line of at least 8 characters there \
+         (zookeeper.super_secret_file), the same on every instance", .0.display()
+    )]
+    NoSecret(PathBuf),
+    /// The secret is of no use.
+    #[error("{}", path.display())]
+    BadSecret {
+        /// Its file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: BadSecret,
+    },
+    /// Its file cannot be read.
+    #[error("the super user's secret cannot be read")]
+    Unreadable(#[source] FileError),
+    /// The SDK cannot be set up.
+    #[error("AWS cannot be asked")]
+    Aws(#[source] AwsError),
+}
+
+impl RealWorld {
+    /// The world as these settings find it. Nothing is asked yet.
+    ///
+    /// # Errors
+    /// When the super user's secret is missing, or the SDK cannot be set up.
+    pub fn new(settings: Settings, secrecy: Secrecy) -> Result<Self, StartError> {
+        let secret = match (secret(&settings), secrecy) {
+            (Ok(secret), _) => Some(secret),
+            (Err(_), Secrecy::Optional) => None,
+            (Err(error), Secrecy::Required) => return Err(error),
+        };
+        let zookeeper = &settings.zookeeper;
+        let log_dir = zookeeper.data_log_dir.clone();
+        let paths = Paths {
+            data_dir: zookeeper.data_dir.clone(),
+            log_dir: log_dir.clone().unwrap_or(zookeeper.data_dir.clone()),
+            conf_dir: zookeeper.conf_dir.clone(),
+        };
+        let zoo_cfg = zoo_cfg::Settings {
+            data_dir: zookeeper.data_dir.clone(),
+            data_log_dir: log_dir,
+            super_digest: secret.as_ref().map(Secret::digest),
+            extra: zookeeper.extra.clone(),
+        };
+        Ok(RealWorld {
+            manager: manager(&settings, &paths),
+            metadata: imds::client().map_err(StartError::Aws)?,
+            elsewhere: Elsewhere::default(),
+            claiming: BTreeMap::new(),
+            me: None,
+            ready: false,
+            settings,
+            secret,
+            paths,
+            zoo_cfg,
+        })
+    }
+
+    /// This instance's own server.
+    fn own_server(&self, me: &Me) -> SocketAddr {
+        SocketAddr::new(me.address, self.settings.zookeeper.client_port)
+    }
+
+    async fn who_am_i(&mut self) -> Answer<Me> {
+        let asked = match &self.me {
+            Some(me) => Ok(me.clone()),
+            None => imds::identify(&self.metadata).await,
+        };
+        self.me = asked.as_ref().ok().cloned();
+        answer(asked)
+    }
+
+    async fn own_probe(&self, me: Option<&Me>) -> Probe {
+        let Some(me) = me else {
+            let why = "this instance's address is not known".to_owned();
+            return Probe::Unreachable { why };
+        };
+        let deadline = self.settings.pace.probe_deadline;
+        probe(self.own_server(me), Depth::Own, deadline).await
+    }
+}
+
+impl agent::World for RealWorld {
+    async fn observe(&mut self, look: Look) -> Snapshot {
+        let me = self.who_am_i().await;
+        let disk = disk::observe(&self.paths, &self.zoo_cfg, files::read);
+        let (service, server) = tokio::join!(self.manager.state(), self.own_probe(me.known()));
+        if let (Look::Everywhere { no_older_than }, Some(me)) = (look, me.known()) {
+            let settings = &self.settings;
+            self.elsewhere
+                .look(settings, &self.metadata, me, no_older_than)
+                .await;
+        }
+        self.claiming.retain(|_, made| made.elapsed() < CLAIMING);
+        Snapshot {
+            at: clock::now(),
+            me,
+            fleet: self.elsewhere.fleet.clone(),
+            register: self.elsewhere.register.clone(),
+            claiming: self.claiming.keys().copied().collect::<BTreeSet<_>>(),
+            disk: answer(disk),
+            service: answer(service),
+            server,
+            peers: self.elsewhere.peers.clone(),
+        }
+    }
+
+    async fn apply(&mut self, action: &Action) -> Result<Outcome, ApplyError> {
+        apply::apply(self, action)
+            .await
+            .map_err(|source| ApplyError {
+                action: action.to_string(),
+                source,
+            })
+    }
+
+    fn report(&mut self, snapshot: &Snapshot, plan: &Plan) {
+        notify::watchdog();
+        if plan.situation == Situation::Member && !self.ready {
+            self.ready = true;
+            notify::ready();
+        }
+        notify::status(&agent::story(snapshot, plan));
+    }
+}
+
+/// A result as an answer: whatever failed proves nothing.
+fn answer<T, E: std::error::Error>(result: Result<T, E>) -> Answer<T> {
+    match result {
+        Ok(value) => Answer::Known {
+            at: clock::now(),
+            value,
+        },
+        Err(error) => Answer::Unknown { why: chain(&error) },
+    }
+}
+
+fn secret(settings: &Settings) -> Result<Secret, StartError> {
+    let path = &settings.zookeeper.super_secret_file;
+    let text = files::read(path).map_err(StartError::Unreadable)?;
+    let text = text.ok_or_else(|| StartError::NoSecret(path.clone()))?;
+    Secret::new(&text).map_err(|source| StartError::BadSecret {
+        path: path.clone(),
+        source,
+    })
+}
+
+fn manager(settings: &Settings, paths: &Paths) -> services::Manager {
+    let service = &settings.service;
+    match service.manager {
+        Manager::Systemd => services::Manager::Systemd {
+            unit: service.unit.clone(),
+        },
+        Manager::Zkserver => services::Manager::Script {
+            script: service.zkserver.clone(),
+            zoo_cfg: paths.zoo_cfg(),
+            pid_file: paths.data_dir.join("zookeeper_server.pid"),
+            environment: [("ZOOCFGDIR".to_owned(), paths.conf_dir.display().to_string())].into(),
+        },
+    }
+}

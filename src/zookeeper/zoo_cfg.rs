@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::model::disk::ZooCfg;
 use crate::model::id::ConfigVersion;
+use crate::model::zoo_keys;
 
 /// What zoo.cfg is rendered from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,35 +15,12 @@ pub struct Settings {
     pub data_dir: PathBuf,
     /// Its `dataLogDir`, if the transaction log has a disk of its own.
     pub data_log_dir: Option<PathBuf>,
-    /// The super user's digest (`super:…`), never its secret.
-    pub super_digest: String,
-    /// The operator's own keys; those of [`FIXED`] are refused before they come here.
+    /// The super user's digest (`super:…`), never its secret; absent for those who only look and
+    /// may not read the secret: then it is not compared.
+    pub super_digest: Option<String>,
+    /// The operator's own keys; those of [`zoo_keys`] are refused before they come here.
     pub extra: BTreeMap<String, String>,
 }
-
-/// Keys that the agent's promises rest on, with the reason that an operator who sets one is told.
-pub const FIXED: &[(&str, &str, &str)] = &[
-    (
-        "standaloneEnabled",
-        "false",
-        "a standalone server cannot grow into an ensemble",
-    ),
-    (
-        "reconfigEnabled",
-        "true",
-        "members join and leave by dynamic reconfiguration",
-    ),
-    (
-        "db.autocreate",
-        "false",
-        "an empty disk must not vote: acknowledged writes would be lost",
-    ),
-    (
-        "electionPortBindRetry",
-        "0",
-        "a server whose election port is taken for a moment must not give up for ever",
-    ),
-];
 
 /// Keys with a default that an operator may override. Times as in ZooKeeper's own sample, ports
 /// on loopback (the AdminServer listens on all addresses by default up to 3.9.5).
@@ -60,6 +38,7 @@ const DEFAULTS: &[(&str, &str)] = &[
 const WORDS: &[&str] = &["conf", "mntr", "ruok", "srvr", "stat"];
 const WHITELIST: &str = "4lw.commands.whitelist";
 const POINTER: &str = "dynamicConfigFile";
+const DIGEST: &str = "DigestAuthenticationProvider.superDigest";
 
 /// The keys of zoo.cfg, without the pointer to the dynamic file.
 fn keys(settings: &Settings) -> BTreeMap<String, String> {
@@ -72,15 +51,16 @@ fn keys(settings: &Settings) -> BTreeMap<String, String> {
     let own = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
     let mut keys: BTreeMap<String, String> = DEFAULTS.iter().map(own).collect();
     keys.extend(extra.clone());
-    for (key, value, _) in FIXED {
+    for (key, value, _) in zoo_keys::FIXED {
         keys.insert((*key).to_owned(), (*value).to_owned());
     }
     keys.insert("dataDir".to_owned(), data_dir.display().to_string());
     if let Some(log) = data_log_dir {
         keys.insert("dataLogDir".to_owned(), log.display().to_string());
     }
-    let digest = "DigestAuthenticationProvider.superDigest";
-    keys.insert(digest.to_owned(), super_digest.clone());
+    if let Some(digest) = super_digest {
+        keys.insert(DIGEST.to_owned(), digest.clone());
+    }
     let more = extra.get(WHITELIST).map_or("", String::as_str);
     keys.insert(WHITELIST.to_owned(), whitelist(more));
     keys
@@ -137,6 +117,9 @@ pub fn compare(text: Option<&str>, settings: &Settings) -> ZooCfg {
     if present.remove(POINTER).is_none() {
         return ZooCfg::Stale;
     }
+    if settings.super_digest.is_none() {
+        present.remove(DIGEST);
+    }
     if present == keys(settings) {
         ZooCfg::Current
     } else {
@@ -170,7 +153,7 @@ mod tests {
         Settings {
             data_dir: "/var/lib/zookeeper".into(),
             data_log_dir: None,
-            super_digest: "super:hash=".to_owned(),
+            super_digest: Some("super:hash=".to_owned()),
             extra: BTreeMap::new(),
         }
     }
@@ -223,6 +206,17 @@ mod tests {
         ] {
             assert!(text.lines().any(|l| l == line), "{line}:\n{text}");
         }
+    }
+
+    #[test]
+    fn who_may_not_read_the_secret_compares_all_but_its_digest() {
+        let onlooker = Settings {
+            super_digest: None,
+            ..settings()
+        };
+        assert_eq!(compare(Some(&rendered()), &onlooker), ZooCfg::Current);
+        let other = rendered().replace("super:hash=", "super:other=");
+        assert_eq!(compare(Some(&other), &settings()), ZooCfg::Stale);
     }
 
     #[test]

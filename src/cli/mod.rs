@@ -1,5 +1,9 @@
 //! The command line: what an operator types, and the exit codes.
 
+pub mod commands;
+pub mod log;
+pub mod run;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 

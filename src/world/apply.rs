@@ -1,0 +1,190 @@
+//! One arm for each action. None has a choice to make.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+
+use super::RealWorld;
+use crate::agent::Outcome;
+use crate::aws::record::Record;
+use crate::aws::register::Created;
+use crate::aws::tags;
+use crate::clock;
+use crate::host::files;
+use crate::model::claim::{ClaimName, Milestone};
+use crate::model::disk::Identity;
+use crate::model::ensemble::Ensemble;
+use crate::model::fleet::Me;
+use crate::model::id::{ConfigVersion, ServerId};
+use crate::model::plan::Action;
+use crate::zookeeper::reconfig::{Answered, reconfig};
+use crate::zookeeper::zoo_cfg;
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+type Applied = Result<Outcome, Failure>;
+
+/// How long a reconfig may take, from the connection to the commit.
+const RECONFIG_DEADLINE: Duration = Duration::from_secs(10);
+/// zoo.cfg holds the super user's digest, from which a weak secret could be guessed.
+const PRIVATE: u32 = 0o640;
+const PUBLIC: u32 = 0o644;
+
+/// Carries out one action.
+pub async fn apply(world: &mut RealWorld, action: &Action) -> Applied {
+    match action {
+        Action::CreateLogGroup => {
+            world.elsewhere.aws()?.log.create_group().await?;
+            world.elsewhere.register_is_outdated();
+            Ok(Outcome::Done)
+        }
+        Action::Claim { claim, server } => world.claim(*claim, *server).await,
+        Action::Journal { claim, milestone } => world.journal(*claim, *milestone).await,
+        Action::Tag { tags } => world.tag(tags).await,
+        Action::MoveDataAside { why: _ } => world.move_data_aside(),
+        Action::WriteMyId { server } => {
+            files::replace(&world.paths.myid(), &format!("{server}\n"), PUBLIC)?;
+            Ok(Outcome::Done)
+        }
+        Action::WriteMembership { ensemble } => world.write_membership(ensemble),
+        Action::WriteZooCfg => world.write_zoo_cfg(),
+        Action::WriteIdentity { identity } => world.write_identity(identity),
+        Action::AllowEmptyDatabase => {
+            files::replace(&world.paths.initialize(), "", PUBLIC)?;
+            Ok(Outcome::Done)
+        }
+        Action::StartServer => {
+            world.manager.start().await?;
+            Ok(Outcome::Done)
+        }
+        Action::StopServer => {
+            world.manager.stop().await?;
+            Ok(Outcome::Done)
+        }
+        Action::AddServer {
+            server,
+            remove,
+            expected,
+        } => {
+            let leaving = remove.iter().copied().collect();
+            world
+                .reconfig(&[server.to_string()], &leaving, *expected)
+                .await
+        }
+        Action::RemoveServers { servers, expected } => {
+            world.reconfig(&[], servers, *expected).await
+        }
+    }
+}
+
+impl RealWorld {
+    fn known_me(&self) -> Result<Me, Failure> {
+        self.me
+            .clone()
+            .ok_or_else(|| "this instance is not known".into())
+    }
+
+    async fn claim(&mut self, claim: ClaimName, server: ServerId) -> Applied {
+        let aws = self.elsewhere.aws()?;
+        let record = Record::claimed(&self.known_me()?, &aws.scheme.name(), server);
+        let created = aws.log.claim(claim, &record).await;
+        self.elsewhere.register_is_outdated();
+        match created? {
+            Created::Now => {
+                self.claiming.insert(claim, clock::instant());
+                Ok(Outcome::Done)
+            }
+            Created::Before => Ok(Outcome::Overtaken {
+                by: format!("log stream {claim} exists by now"),
+            }),
+        }
+    }
+
+    async fn journal(&mut self, claim: ClaimName, milestone: Milestone) -> Applied {
+        let aws = self.elsewhere.aws()?;
+        let register = self.elsewhere.register.known();
+        let owner = register.and_then(|r| r.claims.get(&claim)?.owner.as_ref());
+        let server = owner.ok_or("the claim's record is not known")?.server;
+        let record = Record::milestone(&self.known_me()?, &aws.scheme.name(), server, milestone);
+        aws.log.write(claim, &record).await?;
+        self.elsewhere.note_milestone(claim, milestone);
+        Ok(Outcome::Done)
+    }
+
+    async fn tag(&mut self, wanted: &BTreeMap<String, Option<String>>) -> Applied {
+        let me = self.known_me()?.instance;
+        let now = clock::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+        let value = |value: &Option<String>| value.clone().unwrap_or(now.clone());
+        let tags = wanted.iter().map(|(key, v)| (key.clone(), value(v)));
+        let tags: BTreeMap<String, String> = tags.collect();
+        tags::set(&self.elsewhere.aws()?.configuration, &me, &tags).await?;
+        self.elsewhere.note_tags(&me, tags);
+        Ok(Outcome::Done)
+    }
+
+    fn move_data_aside(&self) -> Applied {
+        let stamp = stamp();
+        for (paths, aside) in self.paths.moving_aside(&stamp) {
+            files::move_aside(&paths, &aside)?;
+        }
+        Ok(Outcome::Done)
+    }
+
+    /// First the file that is pointed at, then the pointer.
+    fn write_membership(&self, ensemble: &Ensemble) -> Applied {
+        let dynamic = self.paths.dynamic_file();
+        let left_behind = self.paths.dynamic_next();
+        if left_behind.exists() {
+            let aside = self.paths.conf_dir.join(format!("aside-{}", stamp()));
+            files::move_aside(&[left_behind], &aside)?;
+        }
+        files::replace(&dynamic, &ensemble.dynamic_file(), PUBLIC)?;
+        let text = zoo_cfg::render(&self.zoo_cfg, &dynamic);
+        files::replace(&self.paths.zoo_cfg(), &text, PRIVATE)?;
+        Ok(Outcome::Done)
+    }
+
+    fn write_zoo_cfg(&self) -> Applied {
+        let present = files::read(&self.paths.zoo_cfg())?;
+        let pointer = present.as_deref().and_then(zoo_cfg::live_pointer);
+        let pointer = pointer.unwrap_or(self.paths.dynamic_file());
+        let text = zoo_cfg::render(&self.zoo_cfg, &pointer);
+        files::replace(&self.paths.zoo_cfg(), &text, PRIVATE)?;
+        Ok(Outcome::Done)
+    }
+
+    fn write_identity(&self, identity: &Identity) -> Applied {
+        let text = serde_json::to_string(identity)?;
+        files::replace(&self.paths.identity(), &format!("{text}\n"), PUBLIC)?;
+        Ok(Outcome::Done)
+    }
+
+    async fn reconfig(
+        &self,
+        joining: &[String],
+        leaving: &BTreeSet<ServerId>,
+        expected: ConfigVersion,
+    ) -> Applied {
+        let leaving: Vec<String> = leaving.iter().map(ToString::to_string).collect();
+        let server = self.own_server(&self.known_me()?);
+        let secret = self.secret.as_ref().ok_or("there is no secret")?;
+        let answered = reconfig(
+            server,
+            secret,
+            joining,
+            &leaving,
+            expected,
+            RECONFIG_DEADLINE,
+        );
+        Ok(match answered.await? {
+            Answered::Committed => Outcome::Done,
+            Answered::Refused(why) => Outcome::Overtaken { by: why.to_owned() },
+        })
+    }
+}
+
+/// The time, as a part of a folder's name.
+fn stamp() -> String {
+    let now = clock::now().to_zoned(TimeZone::UTC);
+    now.strftime("%Y%m%dT%H%M%SZ").to_string()
+}

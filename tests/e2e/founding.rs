@@ -1,0 +1,145 @@
+//! From nothing to an ensemble, and its growth.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::stage::{LATE, SOON, image, looks, world};
+use crate::world::wait::wait_for;
+use crate::world::{World, distribution};
+
+#[test]
+fn three_instances_started_at_once_become_one_ensemble() {
+    founding("127.41.1", image().zookeeper);
+}
+
+#[test]
+fn three_instances_with_zookeeper_3_9_5_become_one_ensemble() {
+    let release = distribution("3.9.5").expect("its jars are set up: run dev/setup.sh --all");
+    founding("127.41.2", release);
+}
+
+fn founding(net: &str, zookeeper: std::path::PathBuf) {
+    let mut image = image();
+    image.zookeeper = zookeeper;
+    let mut world = World::start(net, 3, image);
+    let writer = world.writer();
+    let config = world.await_ensemble(SOON);
+    writer.await_more(20, SOON);
+    world.assert_nothing_lost(&writer.finish());
+    let tags = wait_for("the tags of every instance", SOON, || tags(&mut world));
+    let ids: BTreeSet<u8> = config.voters.into_keys().collect();
+    assert_eq!(tags, ids, "each instance is tagged with its server id");
+}
+
+/// The server ids in the instances' tags, once all of them are tagged as finished.
+fn tags(world: &mut World) -> Option<BTreeSet<u8>> {
+    let answer = world.cloud.tell("instances", json!({}));
+    let instances = answer["instances"].as_array().expect("instances");
+    let id = |instance: &Value| {
+        let tags = &instance["tags"];
+        let finished: jiff::Timestamp = tags["bootstrap_finished_time"].as_str()?.parse().ok()?;
+        assert!(finished > jiff::Timestamp::UNIX_EPOCH);
+        tags["zookeeper_id"].as_str()?.parse().ok()
+    };
+    instances.iter().map(id).collect()
+}
+
+#[test]
+fn instances_that_come_one_after_the_other_become_one_ensemble() {
+    let mut world = world("127.41.3", 0);
+    let first = world.launch(1).remove(0);
+    wait_for("the first one's server to start", SOON, || {
+        world.at(&first).server_pid()
+    });
+    world.launch(1);
+    wait_for("the first one's server to serve", SOON, || {
+        world.at(&first).mode()
+    });
+    let writer = world.writer();
+    writer.await_more(1, SOON);
+    world.launch(1);
+    assert_eq!(world.await_ensemble(SOON).voters.len(), 3);
+    world.assert_nothing_lost(&writer.finish());
+}
+
+#[test]
+fn an_ensemble_of_three_grows_to_four_and_five() {
+    let mut world = world("127.41.4", 3);
+    let writer = world.writer();
+    let three = world.await_ensemble(SOON);
+    world.launch(1);
+    let four = world.await_ensemble(SOON);
+    world.launch(1);
+    let five = world.await_ensemble(SOON);
+    for (before, after) in [(&three, &four), (&four, &five)] {
+        assert!(after.version > before.version);
+        let kept = |id: &u8| after.voters.get(id) == before.voters.get(id);
+        assert!(before.voters.keys().all(kept), "{before:?} {after:?}");
+    }
+    writer.await_more(20, SOON);
+    world.assert_nothing_lost(&writer.finish());
+}
+
+#[test]
+fn throttled_and_lossy_aws_delays_a_founding_and_no_more() {
+    let mut world = world("127.41.5", 0);
+    for (kind, probability) in [
+        ("throttle", 0.2),
+        ("lost_reply", 0.2),
+        ("http500", 0.1),
+        ("reset", 0.1),
+    ] {
+        world
+            .cloud
+            .tell("fault", json!({ "kind": kind, "probability": probability }));
+    }
+    world.launch(3);
+    let writer = world.writer();
+    assert_eq!(world.await_ensemble(LATE).voters.len(), 3);
+    let applied = world.cloud.tell("clear_faults", json!({}))["applied"].take();
+    let applied = applied.as_object().expect("counts").values();
+    assert!(
+        applied.clone().all(|count| count.as_u64() > Some(0)),
+        "every fault was met"
+    );
+    writer.await_more(20, SOON);
+    world.assert_nothing_lost(&writer.finish());
+}
+
+#[test]
+fn a_newcomer_that_reaches_nobody_founds_no_second_ensemble() {
+    let mut world = world("127.41.6", 3);
+    let writer = world.writer();
+    let before = world.await_ensemble(SOON);
+    writer.await_more(20, SOON);
+    world.instances().for_each(|each| each.freeze());
+    let newcomer = world.launch(1).remove(0);
+    looks(&mut world, &newcomer, 5);
+    assert_eq!(world.at(&newcomer).mode(), None, "{}", world.describe());
+    world.instances().for_each(|each| each.thaw());
+    let after = world.await_ensemble(SOON);
+    let kept = |id: &u8| after.voters.get(id) == before.voters.get(id);
+    assert!(before.voters.keys().all(kept), "{before:?} {after:?}");
+    writer.await_more(20, SOON);
+    world.assert_nothing_lost(&writer.finish());
+}
+
+#[test]
+fn nine_instances_at_once_get_nine_ids_and_become_one_ensemble() {
+    let mut world = world("127.41.7", 9);
+    let writer = world.writer();
+    assert_eq!(world.await_ensemble(LATE).voters.len(), 9);
+    writer.await_more(20, SOON);
+    world.assert_nothing_lost(&writer.finish());
+    let calls = world.cloud.calls();
+    let creates = world
+        .ids()
+        .into_iter()
+        .map(|id| calls[&id]["logs:CreateLogStream"].as_u64());
+    let creates: u64 = creates.flatten().sum();
+    assert!(
+        creates <= 9 * 3 + 9,
+        "{creates} streams were tried for 9 claims and one marker"
+    );
+}

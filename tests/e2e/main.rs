@@ -1,0 +1,13 @@
+//! End to end: the real agent and real ZooKeeper servers, in an emulated AWS. What is asserted is
+//! what ZooKeeper says, and what a client that writes all the while was promised.
+
+#[path = "../world/mod.rs"]
+#[allow(dead_code, reason = "the demo and the bench use other parts of it")]
+mod world;
+
+mod dry_run;
+mod founding;
+mod replacement;
+mod stage;
+mod the_world_itself;
+mod trouble;

@@ -1,0 +1,65 @@
+//! The world keeps its word, on servers that were configured by hand.
+
+use std::net::Ipv4Addr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use crate::stage::{SOON, image};
+use crate::world::bare::{BareServer, line};
+use crate::world::client::{Client, mode};
+use crate::world::instance::SECRET;
+use crate::world::process;
+use crate::world::wait::wait_for;
+use crate::world::writer::{PARENT, Writer};
+use crate::world::{World, distribution};
+
+#[test]
+fn a_trio_configured_by_hand_serves_a_writer_and_nothing_outlives_its_world() {
+    trio("127.40.1", image().zookeeper);
+}
+
+#[test]
+fn a_trio_of_zookeeper_3_9_5_does_too() {
+    let release = distribution("3.9.5").expect("its jars are set up: run dev/setup.sh --all");
+    trio("127.40.2", release);
+}
+
+fn trio(net: &str, zookeeper: std::path::PathBuf) {
+    let mut image = image();
+    image.zookeeper = zookeeper;
+    let world = World::empty(net, image);
+    let address = |host: u8| -> Ipv4Addr { format!("{net}.{host}").parse().expect("an address") };
+    let members = [1, 2, 3].map(|id| (id, address(200 + id), "participant"));
+    for id in [1, 2, 3] {
+        BareServer::new(&world.root, &world.image, id, &members, true).start();
+    }
+    let servers: Vec<Ipv4Addr> = members.iter().map(|m| m.1).collect();
+    let writer = Writer::start(Arc::new(Mutex::new(servers.clone())));
+    writer.await_more(20, SOON);
+
+    let joiner = (4, address(204), "observer");
+    let mut with_joiner = members.to_vec();
+    with_joiner.push(joiner);
+    BareServer::new(&world.root, &world.image, 4, &with_joiner, false).start();
+    wait_for("the joiner to follow", SOON, || mode(joiner.1));
+    let client = Client::connect(&servers).expect("it serves");
+    let config = client.config().expect("a config");
+    let joining = [line(4, joiner.1, "participant")];
+    client
+        .reconfig(SECRET, &joining, &["1".to_owned()], config.version)
+        .expect("swapped");
+    let config = Client::connect(&[joiner.1]).and_then(|c| c.config());
+    let voters = config.expect("a config").voters;
+    assert_eq!(voters.into_keys().collect::<Vec<_>>(), [2, 3, 4]);
+
+    writer.await_more(20, SOON);
+    let written = writer.finish();
+    assert!(written.longest_gap < Duration::from_secs(5), "{written:?}");
+    let there = Client::connect(&[joiner.1]).and_then(|c| c.children(PARENT));
+    assert!(there.expect("readable").is_superset(&written.acknowledged));
+
+    let mark = format!("ZK_WORLD={}", world.root.display());
+    assert_eq!(process::marked(&mark).len(), 4);
+    drop(world);
+    assert!(process::marked(&mark).is_empty());
+}

@@ -1,0 +1,188 @@
+//! What is shipped beside the binary is right: the units by systemd's own judgement.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+const AGENT: &str = "zk-bootstrap.service";
+const SERVER: &str = "zookeeper.service";
+
+fn shipped(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("systemd")
+        .join(name)
+}
+
+fn text(name: &str) -> String {
+    std::fs::read_to_string(shipped(name)).expect(name)
+}
+
+/// A unit as it is shipped, but for programs and users that this machine need not have.
+fn on_this_machine(name: &str) -> PathBuf {
+    let this_binary = env!("CARGO_BIN_EXE_zk-bootstrap");
+    let unit = text(name)
+        .replace("/usr/bin/zk-bootstrap", this_binary)
+        .replace("/usr/share/zookeeper/bin/zkServer.sh", this_binary);
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("units-{name}"));
+    std::fs::create_dir_all(&directory).expect("a directory for the unit");
+    let path = directory.join(name);
+    std::fs::write(&path, unit).expect("the unit");
+    path
+}
+
+fn run(program: &str, arguments: &[&str]) -> Output {
+    let output = Command::new(program).args(arguments).output();
+    output.unwrap_or_else(|error| {
+        panic!("{program}: {error}; install it: sudo apt-get install systemd")
+    })
+}
+
+/// The values of a unit's key.
+fn values(unit: &str, key: &str) -> Vec<String> {
+    let text = text(unit);
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    let pairs = lines.filter_map(|line| line.split_once('='));
+    let of_key = pairs.filter(|(name, _)| *name == key);
+    of_key.map(|(_, value)| value.to_owned()).collect()
+}
+
+/// `systemd-analyze verify` exits with 0 even when it does not know a key: whatever it says counts.
+fn complaints(unit: &Path) -> String {
+    let unit = unit.to_str().expect("a path in UTF-8");
+    let output = run("systemd-analyze", &["verify", unit]);
+    let said = [output.stdout, output.stderr].concat();
+    String::from_utf8_lossy(&said).into_owned()
+}
+
+#[test]
+fn systemd_has_nothing_to_say_about_the_units() {
+    for unit in [AGENT, SERVER] {
+        assert_eq!(complaints(&on_this_machine(unit)), "", "{unit}");
+    }
+}
+
+#[test]
+fn a_key_that_systemd_does_not_know_would_be_noticed() {
+    let unit = on_this_machine("zookeeper.service");
+    let typo = unit.with_file_name("typo.service");
+    let text = std::fs::read_to_string(&unit).expect("the unit");
+    std::fs::write(&typo, text.replace("LimitNOFILE=", "LimitNOFILES=")).expect("the unit");
+    assert!(complaints(&typo).contains("LimitNOFILES"));
+}
+
+#[test]
+fn the_agents_sandbox_leaves_little_exposed() {
+    let unit = on_this_machine(AGENT);
+    let unit = unit.to_str().expect("a path in UTF-8");
+    let output = run(
+        "systemd-analyze",
+        &["security", "--offline=yes", "--threshold=15", unit],
+    );
+    let report = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{report}");
+}
+
+#[test]
+fn nothing_that_happens_to_the_agent_stops_the_server() {
+    let ties = [
+        "Requires",
+        "Requisite",
+        "BindsTo",
+        "PartOf",
+        "Upholds",
+        "Conflicts",
+        "PropagatesStopTo",
+        "StopPropagatedFrom",
+        "PropagatesReloadTo",
+        "JoinsNamespaceOf",
+    ];
+    for (unit, other) in [(AGENT, SERVER), (SERVER, AGENT)] {
+        for key in ties {
+            let tied = values(unit, key).iter().any(|value| value.contains(other));
+            assert!(!tied, "{unit}: {key}={other}");
+        }
+    }
+}
+
+#[test]
+fn the_server_is_started_by_the_agent_alone() {
+    assert_eq!(values(SERVER, "Restart"), ["no"]);
+    assert_eq!(values(SERVER, "WantedBy"), Vec::<String>::new());
+    assert!(!text(SERVER).lines().any(|line| line == "[Install]"));
+}
+
+#[test]
+fn the_units_use_the_paths_that_the_configuration_has_by_default() {
+    let loaded = zk_bootstrap::config::load(
+        &Path::new(env!("CARGO_MANIFEST_DIR")).join("config/config.toml"),
+    );
+    let settings = loaded.expect("the shipped configuration").settings;
+    let conf = settings.zookeeper.conf_dir.display().to_string();
+    let script = settings.service.zkserver.display().to_string();
+    let start = format!("{script} start-foreground {conf}/zoo.cfg");
+    assert_eq!(values(SERVER, "ExecStart"), [start]);
+    assert_eq!(
+        values(SERVER, "EnvironmentFile"),
+        [format!("-{conf}/java.env")]
+    );
+    assert_eq!(settings.service.unit, SERVER);
+    let secret = settings.zookeeper.super_secret_file;
+    assert_eq!(
+        secret,
+        Path::new("/run/credentials").join(AGENT).join("super")
+    );
+    assert_eq!(
+        values(AGENT, "LoadCredential"),
+        ["super:/etc/zk-bootstrap/super"]
+    );
+    let data = settings.zookeeper.data_dir.display().to_string();
+    for unit in [AGENT, SERVER] {
+        let writable = values(unit, "ReadWritePaths").join(" ");
+        let writable: Vec<&str> = writable
+            .split(' ')
+            .map(|p| p.trim_start_matches('-'))
+            .collect();
+        for path in [&data, &conf] {
+            let covered = writable
+                .iter()
+                .any(|base| Path::new(path).starts_with(base));
+            assert!(covered, "{unit}: {path} is in none of {writable:?}");
+        }
+    }
+}
+
+#[test]
+fn the_polkit_rule_is_for_the_agents_user_and_the_servers_unit() {
+    let rule = text("zk-bootstrap.polkit.rules");
+    let user = values(AGENT, "User");
+    assert_eq!(user, values(SERVER, "User"));
+    assert!(rule.contains(&format!("subject.user === {:?}", user[0])));
+    assert!(rule.contains(&format!("action.lookup(\"unit\") === {SERVER:?}")));
+    assert!(rule.contains("action.id === \"org.freedesktop.systemd1.manage-units\""));
+}
+
+#[test]
+fn users_and_directories_are_made_in_an_empty_root() {
+    let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("root");
+    // What an earlier run left would hide that a line is missing.
+    let _ = std::fs::remove_dir_all(&root);
+    std::fs::create_dir_all(root.join("etc")).expect("a root");
+    let at_root = format!("--root={}", root.display());
+    let sysusers = shipped("zk-bootstrap.sysusers");
+    let output = run(
+        "systemd-sysusers",
+        &["--dry-run", &at_root, sysusers.to_str().expect("UTF-8")],
+    );
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    let tmpfiles = text("zk-bootstrap.tmpfiles");
+    let lines = tmpfiles
+        .lines()
+        .filter(|l| !l.is_empty() && !l.starts_with('#'));
+    let kinds: Vec<&str> = lines.filter_map(|line| line.split(' ').next()).collect();
+    assert!(!kinds.is_empty());
+    // Nothing that removes, empties or ages.
+    assert!(
+        kinds.iter().all(|kind| ["d", "z"].contains(kind)),
+        "{kinds:?}"
+    );
+}

@@ -1,0 +1,270 @@
+//! The local world: an emulated AWS with one Auto Scaling group, and for each of its instances a
+//! loopback address, a directory, the real agent and a real ZooKeeper server. It needs no rights,
+//! and nothing of it outlives the program that made it.
+
+pub mod bare;
+pub mod client;
+pub mod cloud;
+pub mod instance;
+pub mod process;
+pub mod wait;
+pub mod writer;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use self::client::{Client, Config};
+use self::cloud::{Cloud, Launched};
+use self::instance::{Image, Instance};
+use self::wait::within;
+use self::writer::{PARENT, Servers, Writer, Written};
+
+/// A world. Instances are spoken of by their EC2 ids.
+pub struct World {
+    /// Its AWS.
+    pub cloud: Cloud,
+    /// Its directory.
+    pub root: PathBuf,
+    /// What its instances are made of.
+    pub image: Image,
+    instances: BTreeMap<String, Instance>,
+    servers: Servers,
+    reaper: Child,
+}
+
+impl World {
+    /// An AWS with an empty group, whose instances get addresses of this /24 (`127.40.1`). Worlds
+    /// side by side have different nets.
+    pub fn empty(net: &str, image: Image) -> Self {
+        let project = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let root = project.join("target/worlds").join(net);
+        let _ = fs::remove_dir_all(&root);
+        fs::create_dir_all(&root).expect("a directory");
+        let reaper = Command::new(project.join("tests/world/reaper.sh"))
+            .arg(format!("ZK_WORLD={}", root.display()))
+            .stdin(Stdio::piped())
+            .spawn()
+            .expect("bash runs");
+        World {
+            cloud: Cloud::start(project, net, &root.join("cloud.log")),
+            root,
+            image,
+            instances: BTreeMap::new(),
+            servers: Servers::default(),
+            reaper,
+        }
+    }
+
+    /// A world whose group has launched this many instances at once.
+    pub fn start(net: &str, size: usize, image: Image) -> Self {
+        let mut world = World::empty(net, image);
+        world.launch(size);
+        world
+    }
+
+    /// Lets the group grow; the new instances boot. Returns their ids.
+    pub fn launch(&mut self, count: usize) -> Vec<String> {
+        let ids = self.launch_without_boot(count);
+        for id in &ids {
+            self.at(id).start_agent();
+        }
+        ids
+    }
+
+    /// Lets the group grow by instances that have not booted yet.
+    pub fn launch_without_boot(&mut self, count: usize) -> Vec<String> {
+        let launched = self.cloud.launching("launch", json!({ "count": count }));
+        self.receive(&launched)
+    }
+
+    /// Terminates an instance at once, as by a failure of its machine. The group replaces it, and
+    /// the replacement boots; its id is returned.
+    pub fn terminate(&mut self, id: &str) -> String {
+        self.at(id).power_off();
+        let launched = self.cloud.launching("terminate", json!({ "instance": id }));
+        self.instances.remove(id);
+        let ids = self.receive(&launched);
+        self.at(&ids[0]).start_agent();
+        ids[0].clone()
+    }
+
+    /// Terminates an instance that the group does not replace.
+    pub fn shrink(&mut self, id: &str) {
+        self.at(id).power_off();
+        let arguments = json!({ "instance": id, "decrement": true });
+        self.cloud.tell("terminate", arguments);
+        self.instances.remove(id);
+        self.publish();
+    }
+
+    /// Boots an instance again, with its disk.
+    pub fn reboot(&mut self, id: &str) {
+        self.at(id).power_off();
+        self.at(id).start_agent();
+    }
+
+    /// The instance with this id.
+    pub fn at(&mut self, id: &str) -> &mut Instance {
+        self.instances.get_mut(id).expect("an instance that lives")
+    }
+
+    /// Every instance that is not terminated.
+    pub fn instances(&mut self) -> impl Iterator<Item = &mut Instance> {
+        self.instances.values_mut()
+    }
+
+    /// The ids of all instances that are not terminated.
+    pub fn ids(&self) -> Vec<String> {
+        self.instances.keys().cloned().collect()
+    }
+
+    /// The id of the leader's instance.
+    pub fn leader(&self) -> String {
+        self.with_mode("leader").remove(0)
+    }
+
+    /// The ids of the followers' instances.
+    pub fn followers(&self) -> Vec<String> {
+        self.with_mode("follower")
+    }
+
+    fn with_mode(&self, mode: &str) -> Vec<String> {
+        let found = self
+            .instances
+            .values()
+            .filter(|i| i.mode().as_deref() == Some(mode));
+        found.map(|i| i.id.clone()).collect()
+    }
+
+    /// A client that writes from now on, whatever happens.
+    pub fn writer(&self) -> Writer {
+        Writer::start(self.servers.clone())
+    }
+
+    /// Waits until every instance's server serves, one as the leader, and all of them say that
+    /// exactly they are the voters.
+    ///
+    /// # Panics
+    /// When that is not so by the deadline; the agents' last words are shown.
+    pub fn await_ensemble(&self, deadline: Duration) -> Config {
+        let settled = within(deadline, || self.ensemble());
+        settled.unwrap_or_else(|| {
+            let seconds = deadline.as_secs();
+            panic!(
+                "no ensemble of all instances within {seconds} s\n{}",
+                self.describe()
+            )
+        })
+    }
+
+    /// The config, if the world is as [`World::await_ensemble`] wants it.
+    pub fn ensemble(&self) -> Option<Config> {
+        let instances = || self.instances.values();
+        let modes: Vec<String> = instances().map(Instance::mode).collect::<Option<_>>()?;
+        let leads = |mode: &&String| *mode == "leader";
+        if modes.iter().filter(leads).count() != 1 {
+            return None;
+        }
+        let configs = instances().map(|i| Client::connect(&[i.address]).ok()?.config().ok());
+        let mut configs = configs.collect::<Option<Vec<Config>>>()?;
+        configs.dedup();
+        let everybody: BTreeSet<Ipv4Addr> = instances().map(|i| i.address).collect();
+        match &configs[..] {
+            [one] if one.addresses() == everybody && one.observers.is_empty() => {
+                (one.voters.len() == everybody.len()).then(|| one.clone())
+            }
+            _ => None,
+        }
+    }
+
+    /// Asserts that every instance's own server has each acknowledged write.
+    pub fn assert_nothing_lost(&self, written: &Written) {
+        assert!(!written.acknowledged.is_empty(), "nothing was written");
+        for instance in self.instances.values() {
+            let client = Client::connect(&[instance.address]).expect("it serves");
+            let there = client.children(PARENT).expect("readable");
+            let lost: Vec<&String> = written.acknowledged.difference(&there).collect();
+            let (count, all) = (lost.len(), written.acknowledged.len());
+            let at = &instance.id;
+            assert!(
+                lost.is_empty(),
+                "{count} of {all} are lost at {at}: {:?}…",
+                lost[0]
+            );
+        }
+    }
+
+    /// The world as it is, for people: who serves as what, and the agents' last words.
+    pub fn describe(&self) -> String {
+        let mut text = format!("world {}\n", self.root.display());
+        for each in self.instances.values() {
+            let mode = each.mode().unwrap_or_else(|| "not serving".to_owned());
+            let tail = each.log_tail(12);
+            text += &format!("{} {} {mode}\n{tail}\n", each.id, each.address);
+        }
+        text
+    }
+
+    /// Every file of every instance, and all that AWS holds: what a dry run must leave as it is.
+    /// Logs are left out, and so is the content of what the servers write all the time.
+    pub fn dump(&mut self) -> (Value, BTreeMap<PathBuf, Vec<u8>>) {
+        let mut files = BTreeMap::new();
+        for instance in self.instances.values() {
+            collect(&instance.home, &mut files);
+        }
+        (self.cloud.tell("dump", json!({})), files)
+    }
+
+    fn receive(&mut self, launched: &[Launched]) -> Vec<String> {
+        for each in launched {
+            let instance = Instance::new(each, &self.root, &self.cloud.endpoint, &self.image);
+            self.instances.insert(each.id.clone(), instance);
+        }
+        self.publish();
+        launched.iter().map(|each| each.id.clone()).collect()
+    }
+
+    fn publish(&self) {
+        let mut servers = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
+        *servers = self.instances.values().map(|i| i.address).collect();
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        drop(self.reaper.stdin.take());
+        let _ = self.reaper.wait();
+    }
+}
+
+fn collect(directory: &Path, files: &mut BTreeMap<PathBuf, Vec<u8>>) {
+    for entry in fs::read_dir(directory).expect("readable") {
+        let path = entry.expect("readable").path();
+        if path.is_dir() && !path.ends_with("logs") {
+            collect(&path, files);
+        } else if directory.ends_with("version-2") {
+            files.insert(path, Vec::new());
+        } else if path.is_file() {
+            files.insert(path.clone(), fs::read(&path).expect("readable"));
+        }
+    }
+}
+
+/// ZooKeeper as the distribution packages it; dev/setup.sh puts it there.
+pub fn packaged() -> PathBuf {
+    distribution("packaged").expect("ZooKeeper is set up: run dev/setup.sh")
+}
+
+/// A ZooKeeper that dev/setup.sh has set up.
+pub fn distribution(name: &str) -> Option<PathBuf> {
+    let project = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let home = project.join("target/dev/zookeeper").join(name);
+    home.join("bin/zkServer.sh").exists().then_some(home)
+}
