@@ -69,7 +69,9 @@ pub fn recognise(view: View, register: &Register, held: Option<ServerId>) -> For
     if !started && (founder_is_gone || mistaken) && evidence_of_data(view, register).is_none() {
         return Formation::Open(marker.next());
     }
-    if everything_is_gone(view, register) {
+    // A new generation's founder that has yet to start is nobody's loss.
+    let unused = !started && !founder_is_gone && !mistaken;
+    if !unused && everything_is_gone(view, register) {
         return Formation::AllLost(marker.next());
     }
     let joined = register

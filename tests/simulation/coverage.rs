@@ -1,6 +1,7 @@
 //! Which situations and actions the histories went through.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use zk_bootstrap::model::plan::{Action, Plan, Situation};
 
@@ -19,6 +20,15 @@ impl Coverage {
         *self.actions.entry(kind(action)).or_default() += 1;
     }
 
+    /// What no history went through.
+    pub fn missing(&self) -> Vec<String> {
+        let unseen = |s: &&Situation| !self.situations.contains_key(s);
+        let situations = SITUATIONS.iter().filter(unseen).map(ToString::to_string);
+        let undone = |a: &&&str| !self.actions.contains_key(**a);
+        let actions = ACTIONS.iter().filter(undone).map(ToString::to_string);
+        situations.chain(actions).collect()
+    }
+
     pub fn add(&mut self, other: Coverage) {
         for (situation, count) in other.situations {
             *self.situations.entry(situation).or_default() += count;
@@ -29,8 +39,18 @@ impl Coverage {
     }
 }
 
+impl fmt::Display for Coverage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let situations = self.situations.iter().map(|(s, n)| (format!("{s:?}"), n));
+        let actions = self.actions.iter().map(|(a, n)| ((*a).to_owned(), n));
+        let counts = situations.chain(actions);
+        let counts: Vec<String> = counts.map(|(what, n)| format!("{what} {n}")).collect();
+        f.write_str(&counts.join(", "))
+    }
+}
+
 /// Every situation there is.
-pub const SITUATIONS: [Situation; 13] = [
+const SITUATIONS: [Situation; 13] = [
     Situation::Blind,
     Situation::NotPeer,
     Situation::Halted,
@@ -47,7 +67,7 @@ pub const SITUATIONS: [Situation; 13] = [
 ];
 
 /// Every kind of action there is.
-pub const ACTIONS: [&str; 14] = [
+const ACTIONS: [&str; 14] = [
     "create the log group",
     "claim",
     "journal",

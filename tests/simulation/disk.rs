@@ -30,8 +30,7 @@ impl Config {
     }
 
     pub fn ensemble(&self, policy: &Policy) -> Ensemble {
-        let server =
-            |(id, (at, role)): (&ServerId, &_)| policy.server(*id, *at).with_role(*role);
+        let server = |(id, (at, role)): (&ServerId, &_)| policy.server(*id, *at).with_role(*role);
         Ensemble {
             version: ConfigVersion(self.version),
             ..Ensemble::unversioned(self.members.iter().map(server))

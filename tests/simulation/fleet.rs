@@ -77,10 +77,6 @@ impl Machine {
         )
     }
 
-    pub fn name(&self) -> &str {
-        self.id.as_str()
-    }
-
     pub fn power_off(&mut self) {
         self.on = false;
         self.server = None;
@@ -205,7 +201,10 @@ impl Region {
             Change::Stopped(m) if !self.machines[m].is_gone() => {
                 self.machines[m].state.set(now, InstanceState::Stopped);
             }
-            Change::Start(m) if !self.machines[m].is_gone() && !self.machines[m].on => {
+            Change::Start(m) if self.machines[m].state.now() == InstanceState::Stopping => {
+                self.later(SECOND..2 * SECOND, Change::Start(m));
+            }
+            Change::Start(m) if self.machines[m].state.now() == InstanceState::Stopped => {
                 self.machines[m].state.set(now, InstanceState::Pending);
                 self.later(5 * SECOND..20 * SECOND, Change::Running(m));
             }

@@ -6,14 +6,15 @@ use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
-use zk_bootstrap::agent::{Agent, Tick};
-use zk_bootstrap::model::plan::{Plan, Situation};
+use zk_bootstrap::agent::{Agent, Pace, Tick};
+use zk_bootstrap::model::plan::Plan;
 use zk_bootstrap::model::policy::Policy;
 
 use super::mutations::Mutation;
-use super::region::{MINUTE, Ms, Region, SECOND, Shared, Weather};
-use super::world::{Simulated, pace};
+use super::region::{MINUTE, Ms, Region, SECOND, Shared};
+use super::world::Simulated;
 
 type Running = Pin<Box<dyn Future<Output = (Agent<Simulated>, Tick)>>>;
 
@@ -33,8 +34,6 @@ struct Seat {
 /// Servers move this often, clients write that often.
 const SERVERS: Ms = 100;
 const CLIENT: Ms = 700;
-/// A fleet is settled when no agent has acted for so long.
-const QUIET: Ms = 70 * SECOND;
 
 pub struct History {
     pub region: Shared,
@@ -43,15 +42,6 @@ pub struct History {
     seats: BTreeMap<usize, Seat>,
     servers_due: Ms,
     client_due: Ms,
-}
-
-/// How a history ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum End {
-    Settled { after: Ms },
-    Excused(&'static str),
-    Restless(String),
-    Broken(String),
 }
 
 impl History {
@@ -181,6 +171,14 @@ impl History {
         self.seats.insert(m, seat);
     }
 
+    /// Agents that hang go on within a minute.
+    pub fn thaw(&mut self) {
+        let latest = self.region.borrow().now + MINUTE;
+        for seat in self.seats.values_mut() {
+            seat.due = seat.due.min(latest);
+        }
+    }
+
     /// Kills an agent at whatever point it is; it comes back after a while.
     pub fn kill_agent(&mut self, m: usize, away: Ms) {
         self.seats.remove(&m);
@@ -201,78 +199,15 @@ impl History {
     pub fn last_plan(&self, m: usize) -> Option<&Plan> {
         self.seats.get(&m)?.last.as_ref()
     }
+}
 
-    /// Ends all trouble and waits for the fleet to settle.
-    pub fn settle(&mut self, most: Ms) -> End {
-        let start = {
-            let region = &mut *self.region.borrow_mut();
-            region.weather = Weather::default();
-            region.heal();
-            region.now
-        };
-        for (m, seat) in &mut self.seats {
-            let _ = m;
-            seat.due = seat.due.min(start + MINUTE);
-        }
-        let (mut acts, mut since) = (0, start);
-        let settled = self.run_until(most, |history| {
-            let (now, done) = {
-                let region = history.region.borrow();
-                (region.now, region.acts)
-            };
-            if done != acts {
-                (acts, since) = (done, now);
-            }
-            now > since + QUIET && history.unsettled().is_none()
-        });
-        let region = self.region.borrow();
-        if let Some(broken) = region.broken.first() {
-            return End::Broken(broken.clone());
-        }
-        if settled {
-            return End::Settled {
-                after: since - start,
-            };
-        }
-        match region.unrecoverable() {
-            Some(why) => End::Excused(why),
-            None => End::Restless(self.unsettled().unwrap_or("it never rests".to_owned())),
-        }
-    }
-
-    /// What keeps the fleet from being settled: every instance of the group a serving member that
-    /// plans nothing, and nobody else in the config.
-    pub fn unsettled(&self) -> Option<String> {
-        let region = self.region.borrow();
-        let counted = region.counted();
-        let desired = region.group.desired as usize;
-        if counted.len() != desired {
-            return Some(format!("{} instances of {desired}", counted.len()));
-        }
-        for m in &counted {
-            let Some(plan) = self.last_plan(*m) else {
-                return Some(format!("{m} has no plan yet"));
-            };
-            let rests = plan.situation == Situation::Member
-                && plan.actions.is_empty()
-                && plan.waiting.is_empty();
-            if !rests {
-                return Some(format!("{m} plans: {plan}"));
-            }
-        }
-        let config = region.truth.config.as_ref();
-        let Some(config) = config else {
-            return Some("no ensemble".to_owned());
-        };
-        let voters = config.voters().count();
-        let member = |m: &usize| {
-            let machine = &region.machines[*m];
-            let id = machine.disk.myid;
-            id.is_some_and(|id| config.is_voter(id, machine.address)) && region.serves(*m)
-        };
-        if voters != counted.len() || !counted.iter().all(member) {
-            return Some(format!("{voters} voters for {counted:?}"));
-        }
-        None
+/// The pace of the daemon.
+fn pace() -> Pace {
+    Pace {
+        at_leisure: Duration::from_secs(10),
+        aws: Duration::from_secs(60),
+        here: Duration::from_millis(250),
+        first: Duration::from_millis(500),
+        longest: Duration::from_secs(30),
     }
 }

@@ -105,7 +105,12 @@ impl Region {
 
     /// Judges a change that a leader has just taken up.
     pub fn judge_change(&mut self, l: usize, old: &Config, new: &Config, change: &Reconfig) {
-        let living = |config: &Config| config.voters().filter(|v| self.living(*v).is_some()).count();
+        let living = |config: &Config| {
+            config
+                .voters()
+                .filter(|v| self.living(*v).is_some())
+                .count()
+        };
         let (n_old, n_new) = (old.voters().count(), new.voters().count());
         let (before, after) = (living(old), living(new));
         let mut wrong = Vec::new();
@@ -145,6 +150,26 @@ impl Region {
         }
     }
 
+    /// An agent is about to stop its server.
+    pub fn judge_stopping(&mut self, m: usize) {
+        let Some(server) = &self.machines[m].server else {
+            return;
+        };
+        let config = self.truth.config.as_ref();
+        let votes = config.is_some_and(|c| c.is_voter(server.id, self.machines[m].address));
+        if votes && self.serves(m) {
+            self.broke(format!("voter {m}, which serves, is stopped"));
+        }
+    }
+
+    /// A server that no config lists as a voter has booted with data.
+    pub fn judge_boot(&mut self, m: usize, config: &Config, id: ServerId) {
+        let machine = &self.machines[m];
+        if machine.disk.store.lineage.is_some() && !config.is_voter(id, machine.address) {
+            self.broke(format!("{m} joins with data that may run ahead"));
+        }
+    }
+
     /// An agent is about to move data aside.
     pub fn judge_moving(&mut self, m: usize) {
         self.judge_writing(m);
@@ -152,7 +177,9 @@ impl Region {
         let newest = machine.disk.store.lineage == Some(self.truth.lineages);
         let id = machine.disk.myid;
         let config = self.truth.config.as_ref();
-        let votes = config.zip(id).is_some_and(|(c, id)| c.is_voter(id, machine.address));
+        let votes = config
+            .zip(id)
+            .is_some_and(|(c, id)| c.is_voter(id, machine.address));
         if newest && votes {
             self.broke(format!("the data of voter {m} is moved aside"));
         }

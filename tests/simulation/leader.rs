@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::rc::Rc;
 
 use zk_bootstrap::model::id::ServerId;
+use zk_bootstrap::model::plan::Action;
 use zk_bootstrap::model::server::Role;
 
 use super::disk::{Config, Txn};
@@ -17,6 +18,32 @@ pub struct Reconfig {
     pub add: Option<(ServerId, IpAddr)>,
     pub remove: BTreeSet<ServerId>,
     pub expected: u64,
+}
+
+impl Reconfig {
+    /// What an action asks for; absent for an action of another kind.
+    pub fn asked_by(action: &Action) -> Option<Self> {
+        match action {
+            Action::AddServer {
+                server,
+                remove,
+                expected,
+            } => {
+                let address = server.host.parse().expect("servers are added by address");
+                Some(Reconfig {
+                    add: Some((server.id, address)),
+                    remove: remove.iter().copied().collect(),
+                    expected: expected.0,
+                })
+            }
+            Action::RemoveServers { servers, expected } => Some(Reconfig {
+                add: None,
+                remove: servers.clone(),
+                expected: expected.0,
+            }),
+            _ => None,
+        }
+    }
 }
 
 /// Why a reconfig changed nothing.
@@ -164,7 +191,10 @@ impl Region {
         let mut members = old.members.clone();
         members.retain(|id, _| !change.remove.contains(id));
         if let Some((id, address)) = change.add {
-            if members.iter().any(|(n, (at, _))| *n != id && *at == address) {
+            if members
+                .iter()
+                .any(|(n, (at, _))| *n != id && *at == address)
+            {
                 return Err(Refusal::BadArguments);
             }
             members.insert(id, (address, Role::Participant));
@@ -178,6 +208,16 @@ impl Region {
         }
         self.judge_change(l, &old, &new, change);
         Ok(self.append(l, Some(new)))
+    }
+
+    /// The leader that takes a change from the agent of `m`: that of its own server, which must
+    /// serve, or `anybody` who leads.
+    pub fn leader_for(&self, m: usize, anybody: bool) -> Option<usize> {
+        if anybody {
+            let leads = |l: &usize| self.leading(*l).is_some_and(|x| x.established);
+            return self.up().find(leads);
+        }
+        self.leader_of(m).filter(|_| self.serves(m))
     }
 
     /// Whether transaction `zxid` is committed by `l`; an error when it no longer leads.

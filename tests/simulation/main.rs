@@ -4,12 +4,16 @@
 
 mod coverage;
 mod disk;
+mod elsewhere;
 mod fleet;
+mod here;
+mod histories;
 mod history;
 mod invariants;
 mod leader;
 mod mutations;
 mod region;
+mod settling;
 mod stories;
 mod streams;
 mod trouble;

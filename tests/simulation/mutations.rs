@@ -4,11 +4,12 @@ use zk_bootstrap::model::snapshot::Snapshot;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mutation {
-    ClaimsWhatExists,
+    TrustsItsOwnClaim,
     AddsBeforeSync,
-    ForgetsTheVersion,
     KeepsForeignData,
     EmptyDisksVote,
+    SkipsTheJournal,
+    LosesItsMyId,
 }
 
 impl Mutation {

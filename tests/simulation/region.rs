@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use jiff::Timestamp;
+use zk_bootstrap::model::claim::ClaimName;
 use zk_bootstrap::model::policy::{ClientBind, Policy, Ports, WhenAllIsLost};
 
 use super::coverage::Coverage;
 use super::fleet::{Change, Group, Machine};
 use super::invariants::Truth;
-use super::streams::Streams;
+use super::streams::{Stream, Streams};
 
 /// Simulated milliseconds since the beginning of the history.
 pub type Ms = u64;
@@ -59,6 +60,8 @@ pub struct Region {
     pub policy: Policy,
     pub weather: Weather,
     pub streams: Streams,
+    /// What an operator's mistake took, and puts back.
+    pub deleted_marker: Option<(ClaimName, Stream)>,
     pub group: Group,
     pub machines: Vec<Machine>,
     /// What will happen by itself, by time and order.
@@ -83,6 +86,7 @@ impl Region {
             policy: policy(),
             weather: Weather::default(),
             streams: Streams::default(),
+            deleted_marker: None,
             group: Group::default(),
             machines: Vec::new(),
             agenda: BTreeMap::new(),
@@ -107,7 +111,8 @@ impl Region {
     pub fn note(&mut self, line: impl FnOnce() -> String) {
         if let Some(trace) = &mut self.trace {
             let seconds = self.now as f64 / 1e3;
-            trace.push(format!("{seconds:9.3} {}", line()));
+            let line = line();
+            trace.push(format!("{seconds:9.3} {line}"));
         }
     }
 

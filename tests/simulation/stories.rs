@@ -1,7 +1,8 @@
 //! Short tales, each about one thing.
 
-use super::history::{End, History};
+use super::history::History;
 use super::region::MINUTE;
+use super::settling::End;
 
 #[test]
 fn three_instances_found_an_ensemble_of_three() {

@@ -41,7 +41,6 @@ pub enum Phase {
 
 #[derive(Debug, Clone)]
 pub struct Leading {
-    pub since: Ms,
     pub epoch: u32,
     /// A quorum has synced with it.
     pub established: bool,
@@ -167,6 +166,7 @@ impl Region {
             self.note(|| format!("the server of {m} exits: not in its own peer list"));
             return;
         };
+        let known = Rc::clone(&config);
         let founds = disk.initialize && disk.store.lineage.is_none();
         disk.initialize = false;
         let alone = config.members.len() == 1;
@@ -175,6 +175,7 @@ impl Region {
             phase: Phase::Looking { since },
             config,
         });
+        self.judge_boot(m, &known, id);
         if founds {
             self.founded(m, alone);
         }
@@ -203,7 +204,9 @@ impl Region {
 
     pub fn knows(&self, m: usize, other: usize) -> bool {
         let id = self.server(other).id;
-        self.server(m).config.lists(id, self.machines[other].address)
+        self.server(m)
+            .config
+            .lists(id, self.machines[other].address)
     }
 
     /// A looking server adopts a newer config that it hears of (6).
@@ -274,7 +277,10 @@ impl Region {
         // A reconfig in flight needs quorums of both configs (4).
         let in_flight = self.machines[best].disk.store.config().cloned();
         let quorum_of = |config: &Config| {
-            let count = electors.iter().filter(|v| self.votes_in(**v, config)).count();
+            let count = electors
+                .iter()
+                .filter(|v| self.votes_in(**v, config))
+                .count();
             count >= config.quorum()
         };
         let newer = in_flight.filter(|c| c.version > config.version);
@@ -285,7 +291,6 @@ impl Region {
         let epoch = epochs.max().unwrap_or_default() + 1;
         self.machines[best].disk.store.epoch = epoch;
         let leading = Leading {
-            since: self.now,
             epoch,
             established: false,
             committed: 0,
