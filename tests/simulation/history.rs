@@ -86,6 +86,7 @@ impl History {
 
     /// The next event before `end`; false when there is none.
     fn step(&mut self, end: Ms) -> bool {
+        self.reconcile();
         let agenda = self.region.borrow().agenda.keys().next().copied();
         let seat = self.seats.iter().map(|(m, s)| (s.due, *m)).min();
         let due = [
@@ -113,7 +114,6 @@ impl History {
         } else if let Some((_, m)) = seat {
             self.go_on(m);
         }
-        self.reconcile();
         self.region.borrow_mut().check();
         true
     }

@@ -59,12 +59,13 @@ const STRIKES: [(Strike, f64); 14] = [
 
 /// A history of trouble: which sorts there are, how often it strikes, and for how long.
 pub fn haunt(history: &mut History) {
-    let (kinds, every, span) = {
+    let (kinds, every, span, ruthless) = {
         let rng = &mut history.region.borrow_mut().rng;
         let chosen = STRIKES.iter().filter(|(_, often)| rng.f64() < *often);
         let kinds: Vec<Strike> = chosen.map(|(kind, _)| *kind).collect();
         let every = [5, 20, 60, 150][rng.usize(..4)] * SECOND;
-        (kinds, every, rng.u64(2..=25) * MINUTE)
+        let span = rng.u64(2..=25) * MINUTE;
+        (kinds, every, span, rng.u8(..10) == 0)
     };
     let end = history.region.borrow().now + span;
     while history.region.borrow().now < end && history.region.borrow().broken.is_empty() {
@@ -77,7 +78,10 @@ pub fn haunt(history: &mut History) {
             pick(rng, &kinds).zip(victim)
         };
         if let Some((kind, m)) = strike {
-            history.strike(kind, m);
+            let spared = !ruthless && history.region.borrow().is_vital(kind, m);
+            if !spared {
+                history.strike(kind, m);
+            }
         }
     }
 }
@@ -102,6 +106,16 @@ impl History {
 }
 
 impl Region {
+    /// Whether a strike would take the last disk that a quorum needs.
+    fn is_vital(&self, kind: Strike, m: usize) -> bool {
+        let destroys = matches!(kind, Strike::Terminate | Strike::Wipe);
+        let (Some(config), Some(id)) = (&self.truth.config, self.machines[m].disk.myid) else {
+            return destroys;
+        };
+        let votes = config.is_voter(id, self.machines[m].address);
+        destroys && votes && self.intact(config) <= config.quorum()
+    }
+
     fn strike(&mut self, kind: Strike, m: usize) {
         match kind {
             Strike::Weather => self.weather = Weather::some(&mut self.rng),
