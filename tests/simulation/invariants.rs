@@ -14,13 +14,13 @@
 
 use std::rc::Rc;
 
-use zk_bootstrap::model::claim::{ClaimName, Milestone, Slot};
+use zk_bootstrap::model::claim::{ClaimName, Slot};
 use zk_bootstrap::model::id::ServerId;
 
 use super::disk::{Config, Store, Txn};
+use super::fleet::Machine;
 use super::leader::Reconfig;
 use super::region::Region;
-use super::streams::Event;
 use super::zookeeper::Phase;
 
 /// What really happened.
@@ -206,28 +206,57 @@ impl Region {
     /// Why nothing that an agent may do brings the ensemble back: the exact list of what excuses
     /// a fleet that does not settle.
     pub fn unrecoverable(&self) -> Option<&'static str> {
-        if let Some(config) = &self.truth.config {
-            let intact = self.intact(config);
-            return (intact < config.quorum())
-                .then_some("fewer than a quorum of the voters have their disks");
+        if self.all_is_gone() {
+            return None;
         }
-        // A founder noted that it was about to start, and never led.
+        let Some(config) = &self.truth.config else {
+            return self.founder_is_lost();
+        };
+        let voters = self.intact_voters(config);
+        let knows = |m: &&usize| {
+            let disk = &self.machines[**m].disk;
+            let lists = |c: &Rc<Config>| {
+                disk.myid
+                    .is_some_and(|id| c.lists(id, self.machines[**m].address))
+            };
+            disk.dynamic.as_ref().is_some_and(lists)
+        };
+        if voters.len() < config.quorum() {
+            Some("fewer than a quorum of the voters have their disks")
+        } else if voters.iter().filter(knows).count() < config.quorum() {
+            Some("a voter is needed that went down before it learned that it is one")
+        } else {
+            None
+        }
+    }
+
+    /// Whether everybody who ever noted that a server was about to start is terminated: then the
+    /// next generation is due.
+    fn all_is_gone(&self) -> bool {
+        let started = self.streams.streams.values().filter(|s| s.has_started());
+        let mut owners = started.filter_map(|s| s.owner());
+        owners.all(|owner| {
+            let machine = self.machines.iter().find(|m| m.id == owner.instance);
+            machine.is_some_and(Machine::is_gone)
+        })
+    }
+
+    /// A founder noted that it was about to start, and lost its disk before it led.
+    fn founder_is_lost(&self) -> Option<&'static str> {
         let marker = |(name, _): &(&ClaimName, &_)| name.slot == Slot::Ensemble;
         let (_, marker) = self.streams.streams.iter().filter(marker).next_back()?;
-        let noted = |(_, e): &(u64, Event)| matches!(e, Event::Note(Milestone::Started));
         let founder = marker.owner()?;
         let found = self.machines.iter().find(|m| m.id == founder.instance)?;
         let lost = found.is_gone() || found.disk.identity.is_none();
-        (marker.events.iter().any(noted) && lost).then_some("the founder was lost before it led")
+        (marker.has_started() && lost).then_some("the founder was lost before it led")
     }
 
-    /// How many voters have their data, on machines that are not terminated.
-    pub fn intact(&self, config: &Config) -> usize {
-        let intact = |voter: &(ServerId, std::net::IpAddr)| {
-            let lineage = Some(self.truth.lineages);
-            let has_data = |m: usize| self.machines[m].disk.store.lineage == lineage;
-            self.living(*voter).is_some_and(has_data)
-        };
-        config.voters().filter(intact).count()
+    /// The voters that have their data, on machines that are not terminated.
+    pub fn intact_voters(&self, config: &Config) -> Vec<usize> {
+        let lineage = Some(self.truth.lineages);
+        let living = config.voters().filter_map(|voter| self.living(voter));
+        living
+            .filter(|m| self.machines[*m].disk.store.lineage == lineage)
+            .collect()
     }
 }

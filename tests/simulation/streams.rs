@@ -26,6 +26,11 @@ impl Stream {
             Event::Note(_) => None,
         })
     }
+
+    pub fn has_started(&self) -> bool {
+        let started = |(_, e): &(Ms, Event)| matches!(e, Event::Note(Milestone::Started));
+        self.events.iter().any(started)
+    }
 }
 
 #[derive(Debug, Default)]

@@ -113,7 +113,7 @@ impl Region {
             return destroys;
         };
         let votes = config.is_voter(id, self.machines[m].address);
-        destroys && votes && self.intact(config) <= config.quorum()
+        destroys && votes && self.intact_voters(config).len() <= config.quorum()
     }
 
     fn strike(&mut self, kind: Strike, m: usize) {
