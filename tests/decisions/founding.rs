@@ -218,6 +218,22 @@ fn the_founder_of_the_next_generation_founds_once() {
 }
 
 #[test]
+fn a_next_generation_whose_founder_never_wrote_its_record_is_succeeded() {
+    given('d', "abcd")
+        .three_joined()
+        .claim("4", 'd', &[])
+        .claim_at("ensemble.2", None, 301, &[])
+        .state('a', InstanceState::Terminated)
+        .state('b', InstanceState::Terminated)
+        .state('c', InstanceState::Terminated)
+        .with(|_, p| p.when_all_is_lost = WhenAllIsLost::Refound)
+        .prints(
+            "situation: every copy of the data is gone
+             1. create log stream ensemble.3 as server 4",
+        );
+}
+
+#[test]
 fn one_survivor_that_is_not_proven_gone_keeps_the_ensemble_from_being_founded_anew() {
     let plan = given('d', "abcd")
         .three_joined()
