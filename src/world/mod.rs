@@ -8,10 +8,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use aws_config::imds::client::Client as Metadata;
-
 use crate::agent::{self, ApplyError, Look, Outcome, chain};
-use crate::aws::{AwsError, imds};
+use crate::aws::{AwsError, Metadata, imds};
 use crate::clock;
 use crate::config::{Manager, Settings};
 use crate::host::files::{self, FileError};
@@ -150,7 +148,7 @@ impl RealWorld {
 impl agent::World for RealWorld {
     async fn observe(&mut self, look: Look) -> Snapshot {
         let me = self.who_am_i().await;
-        let disk = disk::observe(&self.paths, &self.zoo_cfg, files::read);
+        let disk = disk::observe(&self.paths, &self.zoo_cfg, files::read, files::list);
         let (service, server) = tokio::join!(self.manager.state(), self.own_probe(me.known()));
         if let (Look::Everywhere { no_older_than }, Some(me)) = (look, me.known()) {
             let settings = &self.settings;
