@@ -93,12 +93,17 @@ impl World {
     /// Terminates an instance at once, as by a failure of its machine. The group replaces it, and
     /// the replacement boots; its id is returned.
     pub fn terminate(&mut self, id: &str) -> String {
+        let replacement = self.terminate_without_boot(id);
+        self.at(&replacement).start_agent();
+        replacement
+    }
+
+    /// Terminates an instance; its replacement has not booted yet.
+    pub fn terminate_without_boot(&mut self, id: &str) -> String {
         self.at(id).power_off();
         let launched = self.cloud.launching("terminate", json!({ "instance": id }));
         self.instances.remove(id);
-        let ids = self.receive(&launched);
-        self.at(&ids[0]).start_agent();
-        ids[0].clone()
+        self.receive(&launched).remove(0)
     }
 
     /// Terminates an instance that the group does not replace.
@@ -277,6 +282,19 @@ pub fn built() -> PathBuf {
     let profile = example.ancestors().nth(2).expect("target/PROFILE/examples");
     let binary = profile.join("zk-bootstrap");
     let advice = "build it first: cargo build --bin zk-bootstrap";
+    assert!(binary.exists(), "{} is missing; {advice}", binary.display());
+    binary
+}
+
+/// The agent's binary as it is released: of the other profile, beside this example's.
+///
+/// # Panics
+/// When it was not built.
+pub fn released() -> PathBuf {
+    let example = std::env::current_exe().expect("/proc");
+    let target = example.ancestors().nth(3).expect("target/PROFILE/examples");
+    let binary = target.join("release/zk-bootstrap");
+    let advice = "build it first: cargo build --release --bin zk-bootstrap";
     assert!(binary.exists(), "{} is missing; {advice}", binary.display());
     binary
 }
