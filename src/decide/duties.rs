@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::view::View;
-use super::{fate, identity, membership};
+use super::{fate, membership};
 use crate::model::claim::{Milestone, Slot};
 use crate::model::disk::ZooCfg;
 use crate::model::ensemble::Ensemble;
@@ -102,7 +102,7 @@ fn missing(view: View, config: &Ensemble, id: ServerId) -> Vec<String> {
 
 fn journal(view: View, id: ServerId) -> Option<Action> {
     let (claim, newest) = view.register().ok()?.newest(Slot::Server(id))?;
-    let mine = identity::valid_owner(newest)?.instance == view.me.instance;
+    let mine = newest.valid_owner()?.instance == view.me.instance;
     let milestone = Milestone::Joined;
     (mine && !newest.journal.contains(&milestone)).then_some(Action::Journal { claim, milestone })
 }

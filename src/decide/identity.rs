@@ -3,15 +3,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use jiff::SignedDuration;
-
 use super::fate::{self, Fate};
 use super::view::View;
-use crate::model::claim::{Claim, ClaimName, Owner, Slot};
+use crate::model::claim::{Claim, ClaimName, Owner, Register, Slot};
 use crate::model::ensemble::Ensemble;
 use crate::model::fleet::Fleet;
 use crate::model::id::ServerId;
-use crate::model::policy::OWNER_RECORD_LIMIT;
 
 /// How a claim stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,17 +21,9 @@ pub enum Standing<'a> {
     Vacant,
 }
 
-/// The owner, if its record was taken in time. A record that came too late binds nobody, its
-/// writer included: a claimant that froze in between has lost.
-pub fn valid_owner(claim: &Claim) -> Option<&Owner> {
-    let limit = SignedDuration::try_from(OWNER_RECORD_LIMIT).unwrap_or_default();
-    let owner = claim.owner.as_ref()?;
-    (owner.written.duration_since(claim.created) <= limit).then_some(owner)
-}
-
 /// How the newest claim on a slot stands.
 pub fn standing<'a>(view: View, claim: &'a Claim) -> Standing<'a> {
-    if let Some(owner) = valid_owner(claim) {
+    if let Some(owner) = claim.valid_owner() {
         return match fate::of_owner(view, claim) {
             Fate::Terminated(_) => Standing::Vacant,
             Fate::Alive | Fate::Unknown => Standing::Held(owner),
@@ -54,7 +43,9 @@ pub fn held(view: View) -> Option<(ClaimName, ServerId)> {
     let register = view.register().ok()?;
     let mine = register.newest_of_servers().into_iter();
     let mine = mine.filter(|(_, (_, claim))| {
-        valid_owner(claim).is_some_and(|owner| owner.instance == view.me.instance)
+        claim
+            .valid_owner()
+            .is_some_and(|owner| owner.instance == view.me.instance)
     });
     let usable = mine.filter(|(id, _)| !is_elsewhere(view, *id));
     let held: Vec<_> = usable.map(|(id, (name, _))| (name, id)).collect();
@@ -97,7 +88,9 @@ pub fn pending(view: View) -> Option<(ClaimName, Duration)> {
 ///
 /// Every peer starts looking at its own place in the sorted list of peers, so that many that
 /// come at once, with the same list before them, each ask for another id. An id that was held
-/// before is taken up again only when a serving member's config shows that it is free there.
+/// before is taken up again only when a serving member's config shows that it is free there, and
+/// never at the address at which it was held: id and address together name one instance for ever,
+/// so that an old claim and a new config are never taken for the same server's.
 pub fn choose(view: View, fleet: &Fleet) -> Option<ClaimName> {
     let register = view.register().ok()?;
     let committed = view.committed();
@@ -111,7 +104,8 @@ pub fn choose(view: View, fleet: &Fleet) -> Option<ClaimName> {
             None => Some(ClaimName::first(Slot::Server(id))),
             Some((name, claim)) => {
                 let vacant = standing(view, claim) == Standing::Vacant;
-                (vacant && (committed.is_some() || !founded)).then(|| name.next())
+                let shown_free = committed.is_some() || !founded;
+                (vacant && shown_free && !was_held_here(view, register, id)).then(|| name.next())
             }
         }
     };
@@ -123,6 +117,13 @@ pub fn choose(view: View, fleet: &Fleet) -> Option<ClaimName> {
         .iter()
         .chain(&ids[..start])
         .find_map(|id| free(*id))
+}
+
+/// Whether anybody who ever owned the id had this instance's address.
+fn was_held_here(view: View, register: &Register, id: ServerId) -> bool {
+    let claims = register.of(Slot::Server(id));
+    let mut owners = claims.filter_map(|(_, claim)| claim.owner.as_ref());
+    owners.any(|owner| owner.address == view.address())
 }
 
 fn members(committed: Option<&Ensemble>) -> BTreeSet<ServerId> {

@@ -10,7 +10,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::id::{InstanceId, Malformed, ServerId};
@@ -113,16 +113,18 @@ pub struct Register {
 }
 
 impl Register {
-    /// The newest claim on a slot: the only one that counts.
-    pub fn newest(&self, slot: Slot) -> Option<(ClaimName, &Claim)> {
+    /// All claims on a slot, the oldest first.
+    pub fn of(&self, slot: Slot) -> impl DoubleEndedIterator<Item = (ClaimName, &Claim)> {
         let all = ClaimName { slot, term: 1 }..=ClaimName {
             slot,
             term: u32::MAX,
         };
-        self.claims
-            .range(all)
-            .next_back()
-            .map(|(name, claim)| (*name, claim))
+        self.claims.range(all).map(|(name, claim)| (*name, claim))
+    }
+
+    /// The newest claim on a slot: the only one that counts.
+    pub fn newest(&self, slot: Slot) -> Option<(ClaimName, &Claim)> {
+        self.of(slot).next_back()
     }
 
     /// The newest claim on each server id.
@@ -137,6 +139,12 @@ impl Register {
     }
 }
 
+/// An owner's record counts only when the service took it within this time of the stream's
+/// creation, by the service's own clock on both ends. A claimant that was frozen in between thus
+/// learns from the same two numbers as everybody else that it has lost, and
+/// [`Policy::claim_grace`] must be longer by more than any clock is wrong.
+pub const OWNER_RECORD_LIMIT: SignedDuration = SignedDuration::from_secs(60);
+
 /// One claim.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claim {
@@ -146,6 +154,16 @@ pub struct Claim {
     pub owner: Option<Owner>,
     /// What the journal in the stream says has happened since.
     pub journal: BTreeSet<Milestone>,
+}
+
+impl Claim {
+    /// The owner, if its record was taken in time. A record that came too late binds nobody, its
+    /// writer included: a claimant that froze in between has lost.
+    pub fn valid_owner(&self) -> Option<&Owner> {
+        let owner = self.owner.as_ref()?;
+        let delay = owner.written.duration_since(self.created);
+        (delay <= OWNER_RECORD_LIMIT).then_some(owner)
+    }
 }
 
 /// The first event of a claim's stream: who holds it.
