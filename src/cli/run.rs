@@ -59,26 +59,13 @@ pub async fn run(config: &Path) -> Exit {
             }
         };
         tokio::select! {
-            () = rest(pause) => {}
+            () = sleep(pause) => {}
             () = &mut stop => break,
         }
     }
     notify::stopping();
     tracing::info!("told to stop; ZooKeeper goes on");
     Exit::Ok
-}
-
-/// Sleeps, and tells a watchdog that nothing hangs: a pause may be longer than it waits.
-async fn rest(mut pause: Duration) {
-    if let Some(limit) = notify::watchdog_interval() {
-        let step = limit / 2;
-        while pause > step {
-            sleep(step).await;
-            notify::watchdog();
-            pause -= step;
-        }
-    }
-    sleep(pause).await;
 }
 
 fn pace(settings: &Settings) -> Pace {
