@@ -58,7 +58,7 @@ pub fn markers(view: View, register: &Register) -> Markers {
         next: ClaimName::first(Slot::Ensemble),
         pending: None,
     };
-    for (name, claim) in register.terms(Slot::Ensemble) {
+    for (name, claim) in register.of(Slot::Ensemble) {
         markers.next = name.next();
         markers.pending = None;
         match standing(view, claim) {
@@ -86,8 +86,9 @@ pub fn recognise(view: View, register: &Register, held: Option<ServerId>) -> For
     });
     let Some((marker, claim, owner)) = newest else {
         return match evidence_of_data(view, register) {
-            Some(evidence) => Formation::Halted(marker_is_missing(&evidence)),
             None => Formation::Open(markers.next),
+            Some(_) if everything_is_gone(view, register) => Formation::AllLost(markers.next),
+            Some(evidence) => Formation::Halted(marker_is_missing(&evidence)),
         };
     };
     let started = claim.journal.contains(&Milestone::Started);
@@ -97,7 +98,9 @@ pub fn recognise(view: View, register: &Register, held: Option<ServerId>) -> For
     if !started && mistaken && evidence_of_data(view, register).is_none() {
         return Formation::Open(markers.next);
     }
-    if everything_is_gone(view, register) {
+    // A new generation's founder that has yet to start is nobody's loss.
+    let unused = !started && !mistaken;
+    if !unused && everything_is_gone(view, register) {
         return Formation::AllLost(markers.next);
     }
     let joined = register

@@ -85,7 +85,8 @@ fn running_joiner(view: View, founded: &Founded, id: ServerId) -> Plan {
     if let (Some(serving), Some(committed)) = (server.serving(), server.ensemble()) {
         if serving.synced == Some(true) {
             let add = membership::add(view, id, committed);
-            return acts(Situation::Synced, vec![add], Next::Here);
+            // What the peers told before is outdated by this very change.
+            return acts(Situation::Synced, vec![add], Next::Everywhere);
         }
         let mut plan = waits(Situation::Joining, Waiting::Sync);
         plan.next = Next::Here;
