@@ -188,21 +188,23 @@ fn a_wiped_voter_does_not_vote_with_one_that_is_behind() {
 }
 
 #[test]
-fn each_replacement_is_a_swap() {
+fn the_terminated_are_replaced_again_and_again() {
     for seed in 0..SEEDS {
         let mut history = begins(seed, 3);
         history.settles();
         for _ in 0..6 {
             let victim = history.region.borrow().counted()[0];
             history.strike(Strike::Terminate, victim);
+            // A newcomer that is quicker than EC2's proof is added first, and the dead pruned then.
             let swapped = |history: &mut History| {
-                assert_eq!(history.voters(), 3, "seed {seed}");
+                assert!([3, 4].contains(&history.voters()), "seed {seed}");
                 history.unsettled().is_none()
             };
             history.reaches("a replacement", |history| history.unsettled().is_some());
             history.reaches("a member in its place", swapped);
         }
         history.settles();
+        assert_eq!(history.voters(), 3, "seed {seed}");
     }
 }
 
