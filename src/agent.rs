@@ -110,7 +110,12 @@ pub struct Agent<W> {
     last: Option<Plan>,
     members: Option<Ensemble>,
     rounds: u32,
+    looks_here: u32,
 }
+
+/// So many looks at this instance alone are followed by one at everything: a server takes a few
+/// seconds to come up, and one that does not may be waiting for somebody who is gone.
+const LOOKS_HERE: u32 = 40;
 
 impl<W: World> Agent<W> {
     /// An agent that has not looked yet. `seed` spreads its pauses.
@@ -125,6 +130,7 @@ impl<W: World> Agent<W> {
             last: None,
             members: None,
             rounds: 0,
+            looks_here: 0,
         }
     }
 
@@ -183,14 +189,16 @@ impl<W: World> Agent<W> {
 
     /// What to look at next. After one's own progress, and after somebody else's, only what one's
     /// own actions made outdated is asked of AWS again; what is waited for is asked each time.
-    fn next_look(&self, plan: &Plan, applied: Applied, progress: bool) -> Look {
+    fn next_look(&mut self, plan: &Plan, applied: Applied, progress: bool) -> Look {
         let first = self.last.is_none() && plan.actions.is_empty();
         let wholly = applied == Applied::Wholly;
-        if plan.next == Next::Here && wholly && !first {
+        if plan.next == Next::Here && wholly && !first && self.looks_here < LOOKS_HERE {
+            self.looks_here += 1;
             return Look::Here;
         }
-        let settled = wholly && plan.next == Next::AtLeisure;
-        let no_older_than = match progress || settled || applied == Applied::Overtaken {
+        self.looks_here = 0;
+        let patient = wholly && plan.next != Next::Everywhere;
+        let no_older_than = match progress || patient || applied == Applied::Overtaken {
             true => self.pace.aws,
             false => Duration::ZERO,
         };

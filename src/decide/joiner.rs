@@ -94,7 +94,7 @@ fn running_joiner(view: View, founded: &Founded, id: ServerId) -> Plan {
     }
     // Its file lists nobody who lives: a founder that was replaced, a config that has moved on.
     if let (Some(base), Some(file)) = (view.committed_by_peers(), &view.disk.dynamic) {
-        let known = |s: &Server| base.servers.values().any(|b| b.address == s.address);
+        let known = |s: &Server| base.get(s.id).is_some_and(|same| same.address == s.address);
         let others = file.servers.values().filter(|s| !s.is_at(view.address()));
         if !others.into_iter().any(known) && !base.has(id, view.address()) {
             return acts(Situation::Joining, vec![Action::StopServer], Next::Here);

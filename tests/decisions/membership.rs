@@ -39,6 +39,22 @@ fn a_joiner_waits_until_it_has_synced() {
 }
 
 #[test]
+fn a_joiner_whose_founder_was_replaced_at_the_same_address_begins_anew() {
+    let members = [(5, 'a')];
+    given('d', "abcd")
+        .three_joined()
+        .claim("4", 'd', &[])
+        .files_of(4, &[(1, 'a'), (4, 'd')])
+        .disk(|disk| disk.data = false)
+        .runs(Probe::NotServing)
+        .peer('a', serving(Mode::Leader, config(&members)))
+        .prints(
+            "situation: joining the ensemble
+             1. stop ZooKeeper",
+        );
+}
+
+#[test]
 fn a_synced_joiner_is_added_in_one_conditional_reconfig() {
     given('d', "abcd")
         .three_joined()

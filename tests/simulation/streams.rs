@@ -16,6 +16,8 @@ pub enum Event {
 #[derive(Debug, Clone)]
 pub struct Stream {
     pub created: Ms,
+    /// The machine whose agent created it, which nobody can read there.
+    pub by: usize,
     pub events: Vec<(Ms, Event)>,
 }
 
@@ -53,7 +55,7 @@ pub struct Age {
 
 impl Streams {
     /// Creates a stream; false when it exists.
-    pub fn create(&mut self, name: ClaimName, now: Ms) -> bool {
+    pub fn create(&mut self, name: ClaimName, by: usize, now: Ms) -> bool {
         self.creates += 1;
         if self.streams.contains_key(&name) {
             return false;
@@ -63,6 +65,7 @@ impl Streams {
             name,
             Stream {
                 created: now,
+                by,
                 events,
             },
         );

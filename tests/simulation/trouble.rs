@@ -2,6 +2,7 @@
 
 use fastrand::Rng;
 use zk_bootstrap::model::claim::{ClaimName, Slot};
+use zk_bootstrap::model::disk::ZooCfg;
 use zk_bootstrap::model::fleet::Lifecycle;
 
 use super::disk::Disk;
@@ -29,6 +30,8 @@ pub enum Strike {
     Island,
     /// What was cut off is connected again.
     Bridge,
+    /// The settings have changed since zoo.cfg was written.
+    Settings,
     /// An operator sets an instance aside, or puts it back.
     Standby,
     /// The desired capacity changes by one.
@@ -40,7 +43,7 @@ pub enum Strike {
 }
 
 /// Each kind, and how often it is among those of a history.
-const STRIKES: [(Strike, f64); 14] = [
+const STRIKES: [(Strike, f64); 15] = [
     (Strike::Weather, 0.7),
     (Strike::AgentKilled, 0.5),
     (Strike::AgentFrozen, 0.4),
@@ -51,6 +54,7 @@ const STRIKES: [(Strike, f64); 14] = [
     (Strike::Wipe, 0.2),
     (Strike::Island, 0.3),
     (Strike::Bridge, 0.5),
+    (Strike::Settings, 0.2),
     (Strike::Standby, 0.2),
     (Strike::Scale, 0.3),
     (Strike::MarkerDeleted, 0.05),
@@ -67,6 +71,9 @@ pub fn haunt(history: &mut History) {
         let span = rng.u64(2..=25) * MINUTE;
         (kinds, every, span, rng.u8(..10) == 0)
     };
+    if history.region.borrow_mut().rng.u8(..8) == 0 {
+        lose_the_founder(history);
+    }
     let end = history.region.borrow().now + span;
     while history.region.borrow().now < end && history.region.borrow().broken.is_empty() {
         let wait = history.region.borrow_mut().rng.u64(..2 * every);
@@ -83,6 +90,22 @@ pub fn haunt(history: &mut History) {
                 history.strike(kind, m);
             }
         }
+    }
+}
+
+/// Terminates the founder as soon as it has made the marker, or a little later.
+fn lose_the_founder(history: &mut History) {
+    let founder = |history: &History| {
+        let region = history.region.borrow();
+        let mut streams = region.streams.streams.iter();
+        let marker = streams.find(|(name, _)| name.slot == Slot::Ensemble);
+        marker.map(|(_, stream)| stream.by)
+    };
+    history.run_until(MINUTE, |history| founder(history).is_some());
+    let wait = history.region.borrow_mut().rng.u64(..2 * SECOND);
+    history.run_for(wait);
+    if let Some(m) = founder(history) {
+        history.strike(Strike::Terminate, m);
     }
 }
 
@@ -129,6 +152,12 @@ impl Region {
             }
             Strike::Island => self.machines[m].island = self.rng.u8(1..3),
             Strike::Bridge => self.machines.iter_mut().for_each(|m| m.island = 0),
+            Strike::Settings => {
+                let zoo_cfg = &mut self.machines[m].disk.zoo_cfg;
+                if *zoo_cfg == ZooCfg::Current {
+                    *zoo_cfg = ZooCfg::Stale;
+                }
+            }
             Strike::Standby => self.set_aside(m),
             Strike::Scale => {
                 let more = self.rng.bool();

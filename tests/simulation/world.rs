@@ -94,7 +94,8 @@ impl Simulated {
 
     async fn claim(&mut self, claim: ClaimName, server: ServerId) -> Applied {
         self.elsewhere.register_is_outdated();
-        let create = |region: &mut Region| region.streams.create(claim, region.now);
+        let m = self.m;
+        let create = |region: &mut Region| region.streams.create(claim, m, region.now);
         let created = self.tell(create).await?;
         if !created && !self.mutates(Mutation::TrustsItsOwnClaim) {
             let by = "the stream exists".to_owned();
