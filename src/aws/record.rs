@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::claim::{Claim, Milestone, Owner};
 use crate::model::fleet::Me;
+use crate::model::history::Testimony;
 use crate::model::id::{InstanceId, ServerId};
 
 /// The form of the lines that this version writes and reads.
@@ -22,6 +23,12 @@ pub struct Record {
     zone: String,
     group: String,
     server: ServerId,
+    /// Of `testified`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    testimony: Option<Testimony>,
+    /// Of `allowed`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    generation: Option<u32>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +37,8 @@ enum What {
     Claimed,
     Started,
     Joined,
+    Testified,
+    Allowed,
 }
 
 impl Record {
@@ -43,6 +52,8 @@ impl Record {
             zone: me.zone.clone(),
             group: group.to_owned(),
             server,
+            testimony: None,
+            generation: None,
         }
     }
 
@@ -54,6 +65,24 @@ impl Record {
         };
         Record {
             event,
+            ..Record::claimed(me, group, server)
+        }
+    }
+
+    /// What a survivor of a lost quorum says.
+    pub fn testimony(me: &Me, group: &str, server: ServerId, testimony: Testimony) -> Self {
+        Record {
+            event: What::Testified,
+            testimony: Some(testimony),
+            ..Record::claimed(me, group, server)
+        }
+    }
+
+    /// An operator's leave to recover this generation, given on this instance.
+    pub fn leave(me: &Me, group: &str, server: ServerId, generation: u32) -> Self {
+        Record {
+            event: What::Allowed,
+            generation: Some(generation),
             ..Record::claimed(me, group, server)
         }
     }
@@ -82,6 +111,8 @@ pub fn fold(created: Timestamp, mut events: Vec<Event>) -> Claim {
         created,
         owner: None,
         journal: std::collections::BTreeSet::new(),
+        testimony: None,
+        leave: None,
     };
     for Event { taken, message } in events {
         let Ok(record) = serde_json::from_str::<Record>(&message) else {
@@ -111,7 +142,9 @@ pub fn fold(created: Timestamp, mut events: Vec<Event>) -> Claim {
             What::Joined if by_owner => {
                 claim.journal.insert(Milestone::Joined);
             }
-            What::Claimed | What::Started | What::Joined => {}
+            What::Testified if by_owner => claim.testimony = record.testimony,
+            What::Allowed if by_owner => claim.leave = record.generation,
+            What::Claimed | What::Started | What::Joined | What::Testified | What::Allowed => {}
         }
     }
     claim

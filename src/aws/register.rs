@@ -50,11 +50,15 @@ impl Log {
     }
 
     /// All claims. The list of streams is read afresh, and so is every stream that has more to
-    /// tell: one without an owner, a server's that has not joined, a marker's that has not started.
+    /// tell: one without an owner, a server's that has not joined, a marker's that has not
+    /// started; all of them while nobody `serves`, for that is when survivors testify.
     ///
     /// # Errors
     /// When any of the calls, or any page of one, failed.
-    pub async fn read(&mut self) -> Result<Register, AwsError> {
+    pub async fn read(&mut self, serves: bool) -> Result<Register, AwsError> {
+        if !serves {
+            self.complete.clear();
+        }
         let Some(streams) = self.streams().await? else {
             return Ok(Register::default());
         };

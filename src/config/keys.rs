@@ -6,7 +6,7 @@ use super::reader::Reader;
 use super::{
     Aws, Choices, Manager, Membership, Pacing, Register, Scheme, Service, Settings, ZooKeeper,
 };
-use crate::model::policy::{ClientBind, WhenAllIsLost};
+use crate::model::policy::{ClientBind, Recovery, WhenAllIsLost};
 
 /// The table of the operator's own keys for zoo.cfg.
 pub(super) const EXTRA: &str = "zookeeper.extra";
@@ -21,6 +21,11 @@ pub(super) fn settings(reader: &mut Reader) -> Settings {
         service: service(reader),
         policy: Choices {
             floor: reader.value("policy.floor", Literal::Number(3), judge::number(1..=254)),
+            recovery: reader.value(
+                "policy.recovery",
+                text("auto"),
+                judge::choice(&[("auto", Recovery::Auto), ("manual", Recovery::Manual)]),
+            ),
             when_all_is_lost: reader.value(
                 "policy.when_all_is_lost",
                 text("wait"),

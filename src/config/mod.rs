@@ -16,7 +16,7 @@ use std::time::Duration;
 
 pub use error::{ConfigError, Origin, Problem};
 
-use crate::model::policy::{ClientBind, Policy, Ports, WhenAllIsLost};
+use crate::model::policy::{ClientBind, Policy, Ports, Recovery, WhenAllIsLost};
 
 /// Where the configuration is unless told otherwise. Here alone may the main file be absent.
 pub const DEFAULT_PATH: &str = "/etc/zk-bootstrap/config.toml";
@@ -132,6 +132,8 @@ pub enum Manager {
 pub struct Choices {
     /// Pruning never leaves fewer voters than this.
     pub floor: usize,
+    /// Who begins the recovery of a quorum that is lost for good.
+    pub recovery: Recovery,
     /// What to do when every copy of the data is provably gone.
     pub when_all_is_lost: WhenAllIsLost,
 }
@@ -208,6 +210,7 @@ impl Settings {
             },
             client_bind: self.zookeeper.client_bind,
             floor: self.policy.floor,
+            recovery: self.policy.recovery,
             when_all_is_lost: self.policy.when_all_is_lost,
             claim_grace: self.register.claim_grace,
             absence_proof: self.register.absence_proof,

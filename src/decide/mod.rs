@@ -11,9 +11,10 @@ pub mod identity;
 mod joiner;
 mod membership;
 mod newcomer;
-pub mod recovery;
 pub mod overview;
+pub mod recovery;
 pub mod safety;
+mod succession;
 pub mod view;
 
 use crate::model::id::ServerId;

@@ -68,7 +68,9 @@ pub fn leader<'a>(survivors: &[Survivor<'a>]) -> Option<Survivor<'a>> {
 fn is_lost(view: View, config: &Ensemble) -> bool {
     let voters = config.voter_count();
     let gone = fate::terminated_members(view, config);
-    let gone = gone.iter().filter(|(id, _)| config.voters().any(|s| s.id == *id));
+    let gone = gone
+        .iter()
+        .filter(|(id, _)| config.voters().any(|s| s.id == *id));
     voters - gone.count() < config.quorum()
 }
 
@@ -92,10 +94,15 @@ pub fn plan(view: View) -> Option<Plan> {
         if may_begin(view, &lineage, id) {
             return Some(begin_with_data(view, marker, &lineage, id));
         }
-        let mut founders = survivors.iter().filter(|s| s.owner.instance == owner.instance);
+        let mut founders = survivors
+            .iter()
+            .filter(|s| s.owner.instance == owner.instance);
         if founders.any(|s| s.testimony.is_none()) {
             let instance = owner.instance.clone();
-            return Some(waits(Situation::Recovering, Waiting::NextGeneration { instance }));
+            return Some(waits(
+                Situation::Recovering,
+                Waiting::NextGeneration { instance },
+            ));
         }
     }
     let me = survivors.iter().find(|s| s.claim == claim)?;
@@ -164,9 +171,16 @@ fn unaccounted(view: View, register: &Register, survivors: &[Survivor]) -> Optio
             continue;
         };
         let accounted = |id: ServerId| register.newest(Slot::Server(id)).is_some();
-        let strangers = testimony.config.servers.values().filter(|s| !accounted(s.id));
+        let strangers = testimony
+            .config
+            .servers
+            .values()
+            .filter(|s| !accounted(s.id));
         missing.extend(strangers.map(|s| {
-            let text = format!("server {} at {} (no claim names its instance)", s.id, s.address);
+            let text = format!(
+                "server {} at {} (no claim names its instance)",
+                s.id, s.address
+            );
             (s.id, text)
         }));
     }
@@ -206,7 +220,12 @@ fn lead(
     let not_yet: Vec<String> = survivors
         .iter()
         .filter(|s| s.testimony.is_none_or(|t| !t.withdrawn))
-        .map(|s| format!("server {} on {} (still to stop)", s.owner.server, s.owner.instance))
+        .map(|s| {
+            format!(
+                "server {} on {} (still to stop)",
+                s.owner.server, s.owner.instance
+            )
+        })
         .collect();
     if !not_yet.is_empty() {
         let waiting = Waiting::Testimony { missing: not_yet };
@@ -231,7 +250,11 @@ fn lead(
 }
 
 fn begin(claim: ClaimName, server: ServerId, situation: Situation) -> Plan {
-    acts(situation, vec![Action::Claim { claim, server }], Next::Everywhere)
+    acts(
+        situation,
+        vec![Action::Claim { claim, server }],
+        Next::Everywhere,
+    )
 }
 
 fn ask(leader: &Survivor) -> Waiting {
@@ -289,7 +312,10 @@ pub fn keeps_data(view: View, lineage: &Lineage) -> bool {
         let claims = register.claims.values();
         let own = claims.filter(|c| c.valid_owner().is_some_and(|o| o.instance == *instance));
         let testimonies = own.filter_map(|c| c.testimony.as_ref());
-        testimonies.filter(|t| t.withdrawn).max_by_key(|t| t.generation)?.history
+        testimonies
+            .filter(|t| t.withdrawn)
+            .max_by_key(|t| t.generation)?
+            .history
     };
     let withdrawn = view.disk.identity.as_ref().is_some_and(|i| i.withdrawn);
     match (history(&view.me.instance), history(&lineage.founder)) {
@@ -299,4 +325,3 @@ pub fn keeps_data(view: View, lineage: &Lineage) -> bool {
         _ => false,
     }
 }
-

@@ -5,8 +5,10 @@ use std::fmt;
 
 use super::fate::{self, Fate};
 use super::identity::{Standing, standing};
+use super::succession;
 use super::view::View;
-use crate::model::claim::Slot;
+use crate::model::claim::{Milestone, Slot};
+use crate::model::ensemble::Ensemble;
 use crate::model::id::ServerId;
 use crate::model::plan::{Action, Plan};
 use crate::model::policy::Policy;
@@ -40,6 +42,9 @@ const CLAIM: &str = "a claim is made only where the slot is vacant";
 const PAIR: &str = "an id is never held by two instances at the same address";
 const SECOND: &str = "no ensemble is founded while a peer serves or data is at hand";
 const DOWN: &str = "files are written and data is moved only while the server is down";
+const SERVING: &str = "a serving server is not stopped";
+const SPOKEN: &str = "a server is withdrawn only when every survivor says that the quorum is lost";
+const ALONE: &str = "data is served alone only by who begins a generation";
 const LINEAGE: &str = "data of another lineage is not joined with";
 
 /// Every rule that the plan breaks.
@@ -66,24 +71,41 @@ fn broken(action: &Action, rule: &'static str) -> Violation {
 fn judge(view: View, plan: &Plan, n: usize, action: &Action) -> Vec<Violation> {
     let before = &plan.actions[..n];
     let rules: Vec<(bool, &'static str)> = match action {
-        Action::CreateLogGroup | Action::Tag { .. } | Action::StopServer => Vec::new(),
+        Action::CreateLogGroup | Action::Tag { .. } => Vec::new(),
+        Action::StopServer => vec![(view.snapshot.server.serving().is_none(), SERVING)],
         Action::Claim { claim, .. } => vec![
             (is_vacant(view, claim.slot, claim.term), CLAIM),
             (is_new_at_this_address(view, claim.slot), PAIR),
-            (claim.slot != Slot::Ensemble || nothing_lives(view), SECOND),
+            (
+                claim.slot != Slot::Ensemble || nothing_lives(view) || succession::is_lawful(view),
+                SECOND,
+            ),
         ],
         Action::Journal { claim, .. } => vec![(holds(view, *claim), HELD)],
+        Action::Testify { claim, testimony } => vec![
+            (holds(view, *claim), HELD),
+            (!testimony.withdrawn || is_down(view, before), DOWN),
+        ],
         Action::WriteMyId { server } => vec![
             (is_down(view, before), DOWN),
             (holds_id(view, *server), HELD),
         ],
         Action::WriteIdentity { identity } => {
+            let spoken = identity.withdrawn && succession::all_have_spoken(view);
             vec![
-                (is_down(view, before), DOWN),
+                (is_down(view, before) || identity.withdrawn, DOWN),
+                (!identity.withdrawn || spoken, SPOKEN),
                 (holds_id(view, identity.server), HELD),
             ]
         }
-        Action::WriteMembership { .. } | Action::WriteZooCfg | Action::MoveDataAside { .. } => {
+        Action::WriteMembership { ensemble } => vec![
+            (is_down(view, before), DOWN),
+            (
+                !is_alone(view, ensemble, before) || succession::begins(view),
+                ALONE,
+            ),
+        ],
+        Action::WriteZooCfg | Action::MoveDataAside { .. } => {
             vec![(is_down(view, before), DOWN)]
         }
         Action::AllowEmptyDatabase => vec![(is_unborn_founder(view, before), EMPTY)],
@@ -158,9 +180,35 @@ fn is_new_at_this_address(view: View, slot: Slot) -> bool {
     slot == Slot::Ensemble || owners.all(|owner| owner.address != view.address())
 }
 
+/// Whether no copy of anything is known: nobody serves, and of those who ever joined all are
+/// terminated, or have testified that their disk is empty.
 fn nothing_lives(view: View) -> bool {
-    let serves = view.snapshot.peers.values().any(|p| p.serving().is_some());
-    !serves && !view.disk.data && view.fleet().is_ok()
+    let Ok(register) = view.register() else {
+        return false;
+    };
+    let mut members = register
+        .claims
+        .values()
+        .filter(|c| c.journal.contains(&Milestone::Joined));
+    let gone = members.all(|claim| {
+        let empty = claim
+            .testimony
+            .as_ref()
+            .is_some_and(|t| t.withdrawn && t.history.is_none());
+        empty || matches!(fate::of_owner(view, claim), Fate::Terminated(_))
+    });
+    gone && !view.anybody_serves() && !view.disk.data && view.fleet().is_ok()
+}
+
+/// Whether this would make a server with data the only voter.
+fn is_alone(view: View, ensemble: &Ensemble, before: &[Action]) -> bool {
+    let data = view.disk.data && !has_moved(before);
+    data && ensemble.voters().all(|s| s.is_at(view.address()))
+}
+
+fn has_moved(before: &[Action]) -> bool {
+    let mut before = before.iter();
+    before.any(|action| matches!(action, Action::MoveDataAside { .. }))
 }
 
 fn holds(view: View, claim: crate::model::claim::ClaimName) -> bool {
@@ -208,17 +256,26 @@ fn is_unborn_founder(view: View, before: &[Action]) -> bool {
 
 /// Data that is used is this instance's own, of the newest lineage as far as it can be seen.
 fn is_own_data(view: View, before: &[Action]) -> bool {
-    let moved = before
-        .iter()
-        .any(|a| matches!(a, Action::MoveDataAside { .. }));
-    if !view.disk.data || moved {
+    if !view.disk.data || has_moved(before) {
         return true;
     }
     let Some(identity) = &view.disk.identity else {
         return false;
     };
-    let newest = view.register().ok().and_then(|r| r.newest(Slot::Ensemble));
-    let same = newest.is_none_or(|(name, _)| name.term == identity.lineage.generation);
+    let relabelled = before.iter().rev().find_map(|action| match action {
+        Action::WriteIdentity { identity } => Some(identity),
+        _ => None,
+    });
+    let newest = view.register().ok().and_then(succession::newest(view));
+    let same = match (newest, relabelled) {
+        (Some(newest), Some(new)) if new.lineage.generation != identity.lineage.generation => {
+            new.lineage.generation == newest
+                && (succession::begins(view) || succession::is_part(view))
+        }
+        (Some(newest), _) => newest == identity.lineage.generation,
+        (None, _) => true,
+    };
+    let same = same && (!identity.withdrawn || relabelled.is_some());
     let gone = matches!(
         fate::of_instance(view, &identity.instance, view.snapshot.at),
         Fate::Terminated(_)

@@ -67,6 +67,14 @@ pub fn list(directory: &Path) -> Result<Vec<String>, FileError> {
     }
 }
 
+/// A file for reading, of any length.
+///
+/// # Errors
+/// When it is not there, or cannot be opened.
+pub fn open(path: &Path) -> Result<File, FileError> {
+    File::open(path).map_err(failed(path, "open it"))
+}
+
 /// Replaces a file's content as one step that a crash cannot halve: written beside, synced,
 /// renamed, and the directory synced. A file that has the content and mode already is left alone.
 ///

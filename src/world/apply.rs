@@ -16,6 +16,7 @@ use crate::model::claim::{ClaimName, Milestone};
 use crate::model::disk::Identity;
 use crate::model::ensemble::Ensemble;
 use crate::model::fleet::Me;
+use crate::model::history::Testimony;
 use crate::model::id::{ConfigVersion, ServerId};
 use crate::model::plan::Action;
 use crate::zookeeper::java_env::java_env;
@@ -41,6 +42,7 @@ pub async fn apply(world: &mut RealWorld, action: &Action) -> Applied {
         }
         Action::Claim { claim, server } => world.claim(*claim, *server).await,
         Action::Journal { claim, milestone } => world.journal(*claim, *milestone).await,
+        Action::Testify { claim, testimony } => world.testify(*claim, testimony).await,
         Action::Tag { tags } => world.tag(tags).await,
         Action::MoveDataAside { why: _ } => world.move_data_aside(),
         Action::WriteMyId { server } => {
@@ -99,14 +101,33 @@ impl RealWorld {
     }
 
     async fn journal(&mut self, claim: ClaimName, milestone: Milestone) -> Applied {
+        let written =
+            |me: &Me, group: &str, server| Record::milestone(me, group, server, milestone);
+        self.write(claim, written).await?;
+        self.elsewhere.note_milestone(claim, milestone);
+        Ok(Outcome::Done)
+    }
+
+    async fn testify(&mut self, claim: ClaimName, testimony: &Testimony) -> Applied {
+        let said =
+            |me: &Me, group: &str, server| Record::testimony(me, group, server, testimony.clone());
+        self.write(claim, said).await?;
+        self.elsewhere.register_is_outdated();
+        Ok(Outcome::Done)
+    }
+
+    /// Adds a record to the stream of a claim whose owner's record can be read.
+    async fn write(
+        &self,
+        claim: ClaimName,
+        record: impl FnOnce(&Me, &str, ServerId) -> Record,
+    ) -> Result<(), Failure> {
         let aws = self.elsewhere.aws()?;
         let register = self.elsewhere.register.known();
         let owner = register.and_then(|r| r.claims.get(&claim)?.owner.as_ref());
         let server = owner.ok_or("the claim's record is not known")?.server;
-        let record = Record::milestone(&self.known_me()?, &aws.scheme.name(), server, milestone);
-        aws.log.write(claim, &record).await?;
-        self.elsewhere.note_milestone(claim, milestone);
-        Ok(Outcome::Done)
+        let record = record(&self.known_me()?, &aws.scheme.name(), server);
+        Ok(aws.log.write(claim, &record).await?)
     }
 
     async fn tag(&mut self, wanted: &BTreeMap<String, Option<String>>) -> Applied {

@@ -27,6 +27,8 @@ pub struct Elsewhere {
     pub register: Answer<Register>,
     register_asked: Option<Instant>,
     pub peers: BTreeMap<InstanceId, Probe>,
+    /// Whether anybody served when it was last looked.
+    serves: bool,
     /// Where the peers live, by the last fleet that was seen: they are asked even when AWS is not.
     addresses: BTreeMap<InstanceId, IpAddr>,
 }
@@ -49,6 +51,7 @@ impl Default for Elsewhere {
             register: not_asked(),
             register_asked: None,
             peers: BTreeMap::new(),
+            serves: false,
             addresses: BTreeMap::new(),
         }
     }
@@ -66,8 +69,11 @@ impl Elsewhere {
         settings: &Settings,
         metadata: &Metadata,
         me: &Me,
+        own: &Probe,
         no_older_than: Duration,
     ) {
+        let serves = |probe: &Probe| probe.serving().is_some();
+        self.serves = serves(own) || self.peers.values().any(serves);
         let wanted = |asked: Option<Instant>| asked.is_none_or(|at| at.elapsed() >= no_older_than);
         let wanted = (wanted(self.fleet_asked), wanted(self.register_asked));
         if wanted != (false, false) {
@@ -84,6 +90,7 @@ impl Elsewhere {
         (fleet_wanted, register_wanted): (bool, bool),
     ) {
         let owners = self.owners();
+        let serves = &self.serves;
         let aws = match &mut self.aws {
             Some(aws) => aws,
             unset => match Aws::connect(settings, metadata, me).await {
@@ -110,7 +117,7 @@ impl Elsewhere {
         };
         let register = async {
             match register_wanted {
-                true => Some(answer(log.read().await)),
+                true => Some(answer(log.read(*serves).await)),
                 false => None,
             }
         };

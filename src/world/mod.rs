@@ -16,12 +16,14 @@ use crate::host::files::{self, FileError};
 use crate::host::notify;
 use crate::host::services;
 use crate::model::claim::ClaimName;
+use crate::model::disk::Disk;
 use crate::model::fleet::Me;
 use crate::model::plan::{Action, Plan, Situation};
 use crate::model::probe::Probe;
-use crate::model::snapshot::{Answer, Snapshot};
+use crate::model::snapshot::{Answer, Service, Snapshot};
 use crate::zookeeper::disk::{self, Paths};
 use crate::zookeeper::four_letter::{Depth, probe};
+use crate::zookeeper::history;
 use crate::zookeeper::java_env::server_jvmflags;
 use crate::zookeeper::secret::{BadSecret, Secret};
 use crate::zookeeper::zoo_cfg;
@@ -126,6 +128,23 @@ impl RealWorld {
         SocketAddr::new(me.address, self.settings.zookeeper.client_port)
     }
 
+    /// The files; with how far the data goes, where a server was withdrawn and is down.
+    fn disk(&self, stopped: bool) -> Answer<Disk> {
+        let disk = disk::observe(&self.paths, &self.zoo_cfg, files::read, files::list);
+        let mut disk = answer(disk);
+        let Answer::Known { value, .. } = &mut disk else {
+            return disk;
+        };
+        if let Some(identity) = value.identity.as_ref().filter(|i| i.withdrawn && stopped) {
+            let generation = identity.lineage.generation;
+            match history::read(&self.paths, generation, files::list, files::open) {
+                Ok(history) => value.history = history,
+                Err(error) => return Answer::Unknown { why: chain(&error) },
+            }
+        }
+        disk
+    }
+
     async fn who_am_i(&mut self) -> Answer<Me> {
         let asked = match &self.me {
             Some(me) => Ok(me.clone()),
@@ -148,12 +167,14 @@ impl RealWorld {
 impl agent::World for RealWorld {
     async fn observe(&mut self, look: Look) -> Snapshot {
         let me = self.who_am_i().await;
-        let disk = disk::observe(&self.paths, &self.zoo_cfg, files::read, files::list);
+        // The process first: what it left on the disk is looked at when it is known to be gone.
         let (service, server) = tokio::join!(self.manager.state(), self.own_probe(me.known()));
+        let stopped = matches!(service, Ok(Service::Stopped));
+        let disk = self.disk(stopped);
         if let (Look::Everywhere { no_older_than }, Some(me)) = (look, me.known()) {
             let settings = &self.settings;
             self.elsewhere
-                .look(settings, &self.metadata, me, no_older_than)
+                .look(settings, &self.metadata, me, &server, no_older_than)
                 .await;
         }
         self.claiming.retain(|_, made| made.elapsed() < CLAIMING);
@@ -163,7 +184,7 @@ impl agent::World for RealWorld {
             fleet: self.elsewhere.fleet.clone(),
             register: self.elsewhere.register.clone(),
             claiming: self.claiming.keys().copied().collect::<BTreeSet<_>>(),
-            disk: answer(disk),
+            disk,
             service: answer(service),
             server,
             peers: self.elsewhere.peers.clone(),

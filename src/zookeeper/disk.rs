@@ -54,13 +54,9 @@ impl Paths {
         self.conf_dir.join("zoo.cfg.dynamic.next")
     }
 
-    /// The directories with snapshots and logs.
-    pub fn data(&self) -> Vec<PathBuf> {
-        let mut paths = vec![self.data_dir.join("version-2")];
-        if self.log_dir != self.data_dir {
-            paths.push(self.log_dir.join("version-2"));
-        }
-        paths
+    /// The directory with snapshots and epochs, and the one with logs; often the same.
+    pub fn versions(&self) -> [PathBuf; 2] {
+        [&self.data_dir, &self.log_dir].map(|directory| directory.join("version-2"))
     }
 
     /// What moves aside together: the data and all that says whose it is. The log directory may
@@ -98,7 +94,7 @@ pub fn observe<E>(
     list: impl Fn(&Path) -> Result<Vec<String>, E>,
 ) -> Result<Disk, E> {
     let mut data = false;
-    for directory in paths.data() {
+    for directory in paths.versions() {
         data |= list(&directory)?.iter().any(|name| is_data(name));
     }
     let myid = read(&paths.myid())?.and_then(|text| text.trim().parse().ok());
@@ -113,6 +109,7 @@ pub fn observe<E>(
     Ok(Disk {
         data,
         initialize: read(&paths.initialize())?.is_some(),
+        history: None,
         myid,
         identity,
         zoo_cfg: zoo_cfg::compare(zoo_cfg.as_deref(), settings),

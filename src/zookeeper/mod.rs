@@ -2,6 +2,7 @@
 
 pub mod disk;
 pub mod four_letter;
+pub mod history;
 pub mod java_env;
 pub mod reconfig;
 pub mod reply;

@@ -10,9 +10,10 @@ use zk_bootstrap::model::claim::{Claim, ClaimName, Lineage, Milestone, Owner, Re
 use zk_bootstrap::model::disk::{Disk, Identity, ZooCfg};
 use zk_bootstrap::model::ensemble::Ensemble;
 use zk_bootstrap::model::fleet::{Fleet, Instance, InstanceState, Lifecycle, Me};
+use zk_bootstrap::model::history::{History, Testimony};
 use zk_bootstrap::model::id::{ConfigVersion, InstanceId, ServerId, Zxid};
 use zk_bootstrap::model::plan::Plan;
-use zk_bootstrap::model::policy::{ClientBind, Policy, Ports, WhenAllIsLost};
+use zk_bootstrap::model::policy::{ClientBind, Policy, Ports, Recovery, WhenAllIsLost};
 use zk_bootstrap::model::probe::{Mode, Probe, Serving};
 use zk_bootstrap::model::snapshot::{Answer, Service, Snapshot};
 
@@ -47,6 +48,7 @@ pub fn policy() -> Policy {
         client_bind: ClientBind::All,
         floor: 3,
         when_all_is_lost: WhenAllIsLost::Wait,
+        recovery: Recovery::Auto,
         claim_grace: Duration::from_secs(300),
         absence_proof: Duration::from_secs(3 * 3600),
     }
@@ -146,6 +148,14 @@ pub fn serving(mode: Mode, ensemble: Ensemble) -> Probe {
     })
 }
 
+pub fn history(epoch: u32, zxid: u64) -> History {
+    History {
+        generation: 1,
+        epoch,
+        zxid: Zxid(zxid),
+    }
+}
+
 impl Given {
     pub fn claim_at(
         mut self,
@@ -172,6 +182,8 @@ impl Given {
             created,
             owner,
             journal: journal.iter().copied().collect(),
+            testimony: None,
+            leave: None,
         };
         value(&mut self.snapshot.register)
             .claims
@@ -234,6 +246,7 @@ impl Given {
             *disk = Disk {
                 data: true,
                 initialize: false,
+                history: None,
                 myid: Some(id(n)),
                 identity: Some(Identity {
                     lineage: Lineage {
@@ -242,10 +255,48 @@ impl Given {
                     },
                     server: id(n),
                     instance: me,
+                    withdrawn: false,
                 }),
                 zoo_cfg: ZooCfg::Current,
                 dynamic: Some(config(members)),
             };
+        })
+    }
+
+    /// The owner of a claim has said that the quorum of this config of generation 1 is lost.
+    pub fn says(self, name: &str, members: &[(u8, char)]) -> Self {
+        let testimony = Testimony {
+            generation: 1,
+            config: config(members),
+            withdrawn: false,
+            history: None,
+        };
+        self.testimony(name, testimony)
+    }
+
+    /// The owner of a claim has said so, and that its server is stopped, with this data.
+    pub fn testifies(self, name: &str, members: &[(u8, char)], data: Option<(u32, u64)>) -> Self {
+        let testimony = Testimony {
+            generation: 1,
+            config: config(members),
+            withdrawn: true,
+            history: data.map(|(epoch, zxid)| history(epoch, zxid)),
+        };
+        self.testimony(name, testimony)
+    }
+
+    fn testimony(mut self, name: &str, testimony: Testimony) -> Self {
+        let name: ClaimName = name.parse().expect("the name of a claim");
+        let claims = &mut value(&mut self.snapshot.register).claims;
+        claims.get_mut(&name).expect("a claim").testimony = Some(testimony);
+        self
+    }
+
+    /// This instance's server was withdrawn; it is down, and has data up to there.
+    pub fn withdrawn(self, epoch: u32, zxid: u64) -> Self {
+        self.disk(|disk| {
+            disk.identity.as_mut().expect("an identity").withdrawn = true;
+            disk.history = Some(history(epoch, zxid));
         })
     }
 

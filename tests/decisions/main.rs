@@ -4,4 +4,5 @@ mod founding;
 mod given;
 mod identity;
 mod membership;
+mod recovery;
 mod safety;

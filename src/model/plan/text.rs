@@ -39,7 +39,10 @@ impl fmt::Display for Action {
             }
             Action::Testify { claim, testimony } => {
                 let generation = testimony.generation;
-                write!(f, "testify in log stream {claim}: the quorum of generation {generation}")?;
+                write!(
+                    f,
+                    "testify in log stream {claim}: the quorum of generation {generation}"
+                )?;
                 match (testimony.withdrawn, &testimony.history) {
                     (false, _) => f.write_str(" is lost"),
                     (true, Some(history)) => write!(f, " is lost, data here up to {history}"),
@@ -127,10 +130,17 @@ impl fmt::Display for Waiting {
             Waiting::Sync => f.write_str("this instance's server to sync with its leader"),
             Waiting::ServingMember => f.write_str("a member that serves and tells the config"),
             Waiting::Testimony { missing } => {
-                write!(f, "the testimony of every survivor; without it: {}", missing.join(", "))
+                write!(
+                    f,
+                    "the testimony of every survivor; without it: {}",
+                    missing.join(", ")
+                )
             }
             Waiting::NextGeneration { instance } => {
-                write!(f, "{instance}, which has the most advanced data, to begin the next generation")
+                write!(
+                    f,
+                    "{instance}, which has the most advanced data, to begin the next generation"
+                )
             }
             Waiting::Quorum { missing } => {
                 write!(f, "a quorum; without an answer: {}", missing.join(", "))

@@ -1,0 +1,102 @@
+//! Who may begin a generation with the data of an older one, stated independently of the planner:
+//! a part of [`super::safety`].
+
+use super::fate::{self, Fate};
+use super::view::View;
+use crate::model::claim::{Claim, Register, Slot};
+use crate::model::history::{History, Testimony};
+
+/// The newest generation that counts: begun, or still to be begun by somebody who may live.
+pub fn newest(view: View) -> impl Fn(&Register) -> Option<u32> {
+    move |register| {
+        let markers = register.of(Slot::Ensemble).rev();
+        let mut counting = markers.filter(|(_, claim)| {
+            let gone = matches!(fate::of_owner(view, claim), Fate::Terminated(_));
+            claim.valid_owner().is_some() && (!claim.journal.is_empty() || !gone)
+        });
+        counting.next().map(|(name, _)| name.term)
+    }
+}
+
+/// The claims of those whose server was started and who are not proven terminated.
+fn living<'a>(view: View<'a>) -> Option<Vec<&'a Claim>> {
+    view.fleet().ok()?;
+    let register = view.register().ok()?;
+    let claims = register.claims.iter().filter(|(name, claim)| {
+        let gone = matches!(fate::of_owner(view, claim), Fate::Terminated(_));
+        name.slot != Slot::Ensemble && !claim.journal.is_empty() && !gone
+    });
+    Some(claims.map(|(_, claim)| claim).collect())
+}
+
+/// Whether every one of them says that the quorum of the newest generation is lost.
+pub fn all_have_spoken(view: View) -> bool {
+    let generation = view.register().ok().and_then(newest(view));
+    let speaks = |claim: &&Claim| {
+        let said = claim.testimony.as_ref().map(|t| t.generation);
+        said.is_some() && said == generation
+    };
+    living(view).is_some_and(|living| living.iter().all(speaks)) && !view.anybody_serves()
+}
+
+fn own_testimony<'a>(view: View<'a>) -> Option<&'a Testimony> {
+    let mut living = living(view)?.into_iter();
+    let own = living.find(|claim| {
+        let owner = claim.valid_owner();
+        owner.is_some_and(|owner| owner.instance == view.me.instance)
+    });
+    own?.testimony.as_ref()
+}
+
+/// Whether this instance may claim the next generation with its data: all are withdrawn, and
+/// nobody has seen more.
+pub fn is_lawful(view: View) -> bool {
+    let testimonies: Option<Vec<&Testimony>> =
+        living(view).and_then(|living| living.into_iter().map(|c| c.testimony.as_ref()).collect());
+    let (Some(all), Some(own)) = (testimonies, own_testimony(view)) else {
+        return false;
+    };
+    let most = all.iter().filter_map(|t| t.history).max();
+    let withdrawn = all.iter().all(|t| t.withdrawn);
+    let mine = view.disk.history == own.history && (own.history == most);
+    all_have_spoken(view) && withdrawn && mine
+}
+
+/// Whether the newest generation is this instance's to begin with its data.
+pub fn begins(view: View) -> bool {
+    let marker = view.register().ok().and_then(|r| r.newest(Slot::Ensemble));
+    let Some((name, marker)) = marker else {
+        return false;
+    };
+    let mine = marker
+        .valid_owner()
+        .is_some_and(|o| o.instance == view.me.instance);
+    let Some(identity) = &view.disk.identity else {
+        return false;
+    };
+    mine && identity.withdrawn && identity.lineage.generation < name.term && !view.anybody_serves()
+}
+
+/// Whether this instance's data is a part of what the newest generation began with.
+pub fn is_part(view: View) -> bool {
+    let register = view.register().ok();
+    let marker = register.and_then(|r| r.newest(Slot::Ensemble));
+    let founder = marker.and_then(|(_, marker)| marker.valid_owner());
+    let (Some(register), Some(founder)) = (register, founder) else {
+        return false;
+    };
+    let began = |claim: &&Claim| {
+        let owner = claim.valid_owner();
+        owner.is_some_and(|owner| owner.instance == founder.instance) && claim.testimony.is_some()
+    };
+    let theirs = register
+        .claims
+        .values()
+        .find(began)
+        .and_then(|c| c.testimony.as_ref());
+    let theirs: Option<History> = theirs.and_then(|t| t.history);
+    match (view.disk.history, theirs) {
+        (Some(mine), Some(theirs)) => mine.is_prefix_of(&theirs),
+        _ => false,
+    }
+}

@@ -1,0 +1,334 @@
+use zk_bootstrap::model::claim::Milestone::{Joined, Started};
+use zk_bootstrap::model::fleet::InstanceState;
+use zk_bootstrap::model::plan::{Action, Situation};
+use zk_bootstrap::model::policy::Recovery;
+use zk_bootstrap::model::probe::{Mode, Probe};
+use zk_bootstrap::model::snapshot::Answer;
+
+use crate::given::{Given, config, given, id, serving, unknown};
+
+const THREE: [(u8, char); 3] = [(1, 'a'), (2, 'b'), (3, 'c')];
+const FIVE: [(u8, char); 5] = [(1, 'a'), (2, 'b'), (3, 'c'), (4, 'd'), (5, 'e')];
+
+fn not_serving() -> Probe {
+    Probe::NotServing
+}
+
+/// Server 1 of three; the instances of the others are terminated.
+fn one_of_three() -> Given {
+    given('a', "abc")
+        .three_joined()
+        .files_of(1, &THREE)
+        .state('b', InstanceState::Terminated)
+        .state('c', InstanceState::Terminated)
+}
+
+/// Server 1 or 2 of five; the instances of `c`, `d` and `e` are terminated.
+fn two_of_five(me: char) -> Given {
+    let all = [Started, Joined];
+    given(me, "abcde")
+        .three_joined()
+        .claim("4", 'd', &all)
+        .claim("5", 'e', &all)
+        .files_of(if me == 'a' { 1 } else { 2 }, &FIVE)
+        .state('c', InstanceState::Terminated)
+        .state('d', InstanceState::Terminated)
+        .state('e', InstanceState::Terminated)
+}
+
+#[test]
+fn a_survivor_first_says_that_the_quorum_is_lost() {
+    one_of_three().runs(not_serving()).prints(
+        "situation: the quorum is lost for good
+         1. testify in log stream 1: the quorum of generation 1 is lost",
+    );
+}
+
+#[test]
+fn when_all_survivors_say_so_it_stops_its_server_for_good() {
+    one_of_three().runs(not_serving()).says("1", &THREE).prints(
+        "situation: the quorum is lost for good
+         1. write identity: server 1 on i-0000000a of generation 1, founded by i-0000000a, withdrawn
+         2. stop ZooKeeper",
+    );
+}
+
+#[test]
+fn then_it_testifies_how_far_its_data_goes() {
+    one_of_three()
+        .says("1", &THREE)
+        .withdrawn(1, 0x1_0000_0009)
+        .prints(
+            "situation: the quorum is lost for good
+             1. testify in log stream 1: the quorum of generation 1 is lost, data here up to zxid 100000009 (generation 1, epoch 1)",
+        );
+}
+
+#[test]
+fn the_only_survivor_claims_the_next_generation() {
+    one_of_three()
+        .testifies("1", &THREE, Some((1, 9)))
+        .withdrawn(1, 9)
+        .prints(
+            "situation: recovering the ensemble from its survivors
+             1. create log stream ensemble.2 as server 1",
+        );
+}
+
+#[test]
+fn it_begins_the_next_generation_alone_with_its_data() {
+    one_of_three()
+        .testifies("1", &THREE, Some((1, 9)))
+        .withdrawn(1, 9)
+        .claim("ensemble.2", 'a', &[])
+        .prints(
+            "situation: recovering the ensemble from its survivors
+             1. note \"started\" in log stream ensemble.2
+             2. write the dynamic file and zoo.cfg: server.1=10.0.0.1:2888:3888:participant;2181
+             3. write identity: server 1 on i-0000000a of generation 2, founded by i-0000000a
+             4. start ZooKeeper",
+        );
+}
+
+#[test]
+fn a_crash_after_the_note_changes_nothing() {
+    let plan = one_of_three()
+        .testifies("1", &THREE, Some((1, 9)))
+        .withdrawn(1, 9)
+        .claim("ensemble.2", 'a', &[Started])
+        .plan();
+    assert_eq!(plan.actions.len(), 4, "{plan}");
+}
+
+#[test]
+fn a_survivor_does_not_stop_its_server_before_the_others_have_spoken() {
+    two_of_five('a')
+        .runs(not_serving())
+        .says("1", &FIVE)
+        .prints(
+            "situation: the quorum is lost for good
+             waiting for the testimony of every survivor; without it: server 2 on i-0000000b (running)",
+        );
+}
+
+/// Its config is old: server 4 joined later, and may need its vote.
+#[test]
+fn a_member_with_an_old_config_does_not_stop_its_server_while_a_later_one_is_silent() {
+    given('b', "abcd")
+        .three_joined()
+        .claim("4", 'd', &[Started, Joined])
+        .files_of(2, &THREE)
+        .state('a', InstanceState::Terminated)
+        .state('c', InstanceState::Terminated)
+        .runs(not_serving())
+        .says("2", &THREE)
+        .prints(
+            "situation: the quorum is lost for good
+             waiting for the testimony of every survivor; without it: server 4 on i-0000000d (running)",
+        );
+}
+
+#[test]
+fn the_quorum_is_not_lost_while_the_missing_are_merely_stopped_or_not_to_be_seen() {
+    for state in [
+        InstanceState::Stopped,
+        InstanceState::ShuttingDown,
+        InstanceState::Running,
+    ] {
+        let plan = one_of_three().state('b', state).runs(not_serving()).plan();
+        assert_eq!(plan.situation, Situation::NotServing, "{plan}");
+        assert!(plan.actions.is_empty(), "{plan}");
+    }
+    for blind in [true, false] {
+        let plan = one_of_three()
+            .runs(not_serving())
+            .with(|s, _| {
+                if blind {
+                    s.fleet = unknown();
+                } else {
+                    s.register = unknown();
+                }
+            })
+            .plan();
+        assert!(plan.actions.is_empty(), "{plan}");
+    }
+}
+
+#[test]
+fn the_less_advanced_waits_for_the_more_advanced() {
+    let survivors = |me| {
+        two_of_five(me)
+            .testifies("1", &FIVE, Some((1, 9)))
+            .testifies("2", &FIVE, Some((2, 7)))
+    };
+    survivors('a').withdrawn(1, 9).prints(
+        "situation: recovering the ensemble from its survivors
+         waiting for i-0000000b, which has the most advanced data, to begin the next generation",
+    );
+    survivors('b').withdrawn(2, 7).prints(
+        "situation: recovering the ensemble from its survivors
+         1. create log stream ensemble.2 as server 2",
+    );
+}
+
+#[test]
+fn nobody_begins_before_the_last_server_is_stopped() {
+    two_of_five('a')
+        .testifies("1", &FIVE, Some((1, 9)))
+        .says("2", &FIVE)
+        .withdrawn(1, 9)
+        .prints(
+            "situation: recovering the ensemble from its survivors
+             waiting for the testimony of every survivor; without it: server 2 on i-0000000b (still to stop)",
+        );
+}
+
+#[test]
+fn a_chosen_one_that_dies_before_it_begins_is_succeeded() {
+    two_of_five('a')
+        .testifies("1", &FIVE, Some((1, 9)))
+        .testifies("2", &FIVE, Some((2, 7)))
+        .withdrawn(1, 9)
+        .claim("ensemble.2", 'b', &[])
+        .state('b', InstanceState::Terminated)
+        .prints(
+            "situation: recovering the ensemble from its survivors
+             1. create log stream ensemble.3 as server 1",
+        );
+}
+
+#[test]
+fn while_the_chosen_one_lives_the_others_wait_for_it() {
+    two_of_five('a')
+        .testifies("1", &FIVE, Some((1, 9)))
+        .testifies("2", &FIVE, Some((2, 7)))
+        .withdrawn(1, 9)
+        .claim("ensemble.2", 'b', &[Started])
+        .prints(
+            "situation: recovering the ensemble from its survivors
+             waiting for i-0000000b, which has the most advanced data, to begin the next generation",
+        );
+}
+
+fn when_the_next_generation_serves(mine: (u32, u64)) -> Given {
+    two_of_five('a')
+        .testifies("1", &FIVE, Some(mine))
+        .testifies("2", &FIVE, Some((2, 7)))
+        .withdrawn(mine.0, mine.1)
+        .claim("ensemble.2", 'b', &[Started])
+        .peer('b', serving(Mode::Leader, config(&[(2, 'b')])))
+}
+
+#[test]
+fn a_survivor_whose_data_is_a_part_of_the_chosen_ones_joins_with_it() {
+    when_the_next_generation_serves((2, 5)).prints(
+        "situation: joining the ensemble
+         1. write myid: 1
+         2. write the dynamic file and zoo.cfg: server.1=10.0.0.1:2888:3888:observer;2181 server.2=10.0.0.2:2888:3888:participant;2181
+         3. write identity: server 1 on i-0000000a of generation 2, founded by i-0000000b
+         4. start ZooKeeper",
+    );
+}
+
+#[test]
+fn a_survivor_with_another_history_moves_its_data_aside() {
+    let plan = when_the_next_generation_serves((1, 9)).plan();
+    assert!(
+        matches!(plan.actions[0], Action::MoveDataAside { .. }),
+        "{plan}"
+    );
+}
+
+#[test]
+fn a_withdrawn_server_does_not_start_by_itself_after_a_reboot() {
+    let plan = one_of_three()
+        .withdrawn(1, 9)
+        .with(|s, _| {
+            s.fleet = unknown();
+            s.register = unknown();
+        })
+        .plan();
+    assert_eq!(plan.actions, [], "{plan}");
+}
+
+#[test]
+fn with_manual_recovery_an_operator_gives_leave() {
+    let manual = one_of_three()
+        .testifies("1", &THREE, Some((1, 9)))
+        .withdrawn(1, 9)
+        .with(|_, p| p.recovery = Recovery::Manual);
+    let plan = manual.plan();
+    assert!(plan.actions.is_empty(), "{plan}");
+    assert!(
+        plan.to_string().contains("`zk-bootstrap recover`"),
+        "{plan}"
+    );
+    let allowed = manual.with(|s, _| {
+        if let Answer::Known { value, .. } = &mut s.register {
+            let claim = value.claims.get_mut(&"1".parse().expect("a claim"));
+            claim.expect("it is there").leave = Some(1);
+        }
+    });
+    assert_eq!(allowed.plan().actions.len(), 1, "{}", allowed.plan());
+}
+
+#[test]
+fn survivors_without_data_know_that_all_is_lost() {
+    let plan = given('d', "abcd")
+        .three_joined()
+        .claim("4", 'd', &[Started])
+        .state('a', InstanceState::Terminated)
+        .state('b', InstanceState::Terminated)
+        .state('c', InstanceState::Terminated)
+        .disk(|disk| disk.dynamic = Some(config(&THREE)))
+        .testifies("4", &THREE, None)
+        .plan();
+    assert_eq!(plan.situation, Situation::AllLost, "{plan}");
+}
+
+#[track_caller]
+fn refused(given: &Given, actions: Vec<Action>, rule: &str) {
+    let mut plan = given.plan();
+    plan.actions = actions;
+    let violations =
+        zk_bootstrap::decide::safety::violations(&given.snapshot, &given.policy, &plan);
+    assert!(
+        violations.iter().any(|v| v.rule.contains(rule)),
+        "{violations:?}"
+    );
+}
+
+#[test]
+fn the_checker_knows_the_rules_of_recovery_by_itself() {
+    let claim = |id_of_marker: &str, server| Action::Claim {
+        claim: id_of_marker.parse().expect("a claim"),
+        server: id(server),
+    };
+    let spoken = two_of_five('a')
+        .testifies("1", &FIVE, Some((1, 9)))
+        .testifies("2", &FIVE, Some((2, 7)))
+        .withdrawn(1, 9);
+    refused(
+        &spoken,
+        vec![claim("ensemble.2", 1)],
+        "no ensemble is founded",
+    );
+    refused(&spoken, vec![Action::StartServer], "another lineage");
+    let silent = two_of_five('a').runs(not_serving()).says("1", &FIVE);
+    let Some(mut identity) = silent
+        .snapshot
+        .disk
+        .known()
+        .and_then(|disk| disk.identity.clone())
+    else {
+        panic!("an identity")
+    };
+    identity.withdrawn = true;
+    refused(
+        &silent,
+        vec![Action::WriteIdentity { identity }],
+        "every survivor says",
+    );
+    let serves = two_of_five('a').runs(serving(Mode::Leader, config(&FIVE)));
+    refused(&serves, vec![Action::StopServer], "serving server");
+}
