@@ -226,8 +226,18 @@ impl Region {
         } else if voters.iter().filter(knows).count() < config.quorum() {
             Some("a voter is needed that went down before it learned that it is one")
         } else {
-            None
+            self.change_without_quorum(config, &voters)
         }
+    }
+
+    /// A change of the config that is under way needs quorums of both configs; the new one may
+    /// have lost its own since it was taken up.
+    fn change_without_quorum(&self, committed: &Config, voters: &[usize]) -> Option<&'static str> {
+        let stores = voters.iter().map(|m| &self.machines[*m].disk.store);
+        let newest = stores.filter_map(Store::config).max_by_key(|c| c.version)?;
+        let lost = self.intact_voters(newest).len() < newest.quorum();
+        (newest.version > committed.version && lost)
+            .then_some("a change was under way, and its config has lost its quorum")
     }
 
     /// Whether everybody who ever noted that a server was about to start is terminated: then the
