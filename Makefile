@@ -1,11 +1,30 @@
-# Every target does its own set-up and says what it installs.
-.PHONY: check test
+# Every target sets up what it needs, and says what it installs before it does.
+.PHONY: help demo test check simulate bench
 export CARGO_TERM_COLOR ?= auto
 
-check:
+help: ## This list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1 \t/p' $(MAKEFILE_LIST) | expand -t 20
+
+demo: ## Three instances, an ensemble, a lost leader; KEEP=1 leaves the world up
+	@dev/setup.sh
+	@dev/build.sh --bin zk-bootstrap --example demo
+	@target/debug/examples/demo
+
+test: ## All tests
+	@dev/setup.sh --all
+	@dev/build.sh --tests
+	cd dev/cloud && ../../target/dev/python/bin/python3 -B -m unittest -q test_cloud
+	cargo test --locked
+
+check: ## Format, lints, documentation
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --lib
 
-test:
-	cargo test --locked
+simulate: ## Ten thousand histories (ZKB_HISTORIES=n, ZKB_SEED=n)
+	ZKB_HISTORIES=$${ZKB_HISTORIES:-10000} cargo test --locked --test simulation -- --nocapture
+
+bench: ## Ratios against ZooKeeper configured by hand (ROUNDS=n)
+	@dev/setup.sh
+	@dev/build.sh --release --bin zk-bootstrap --example bench
+	@target/release/examples/bench

@@ -24,7 +24,9 @@ packages() {
     installed zookeeper || missing+=(zookeeper)
     installed libslf4j-java || missing+=(libslf4j-java)
     command -v java >/dev/null || missing+=(default-jre-headless)
+    command -v make >/dev/null || missing+=(make)
     command -v cc >/dev/null || missing+=(gcc libc6-dev)
+    command -v systemd-analyze >/dev/null || missing+=(systemd)
     command -v python3 >/dev/null || missing+=(python3)
     python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
     [ ${#missing[@]} -gt 0 ] || return 0

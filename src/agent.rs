@@ -261,7 +261,7 @@ impl<W: World> Agent<W> {
                     .iter()
                     .filter_map(|id| ensemble.get(*id))
                 {
-                    let (server_id, address, version) = (server.id, &server.host, seen.version);
+                    let (server_id, address, version) = (server.id, &server.address, seen.version);
                     tracing::info!(%server_id, %address, %version, "{what}");
                 }
             }

@@ -13,12 +13,15 @@ use aws_config::default_provider::credentials::DefaultCredentialsChain;
 use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_config::{BehaviorVersion, Region};
 use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use aws_smithy_http_client::{Builder, Connector};
+
+pub use aws_config::SdkConfig;
+pub use aws_config::imds::client::Client as Metadata;
 
 /// AWS could not be asked, or refused.
 #[derive(Debug, thiserror::Error)]
@@ -86,10 +89,7 @@ pub struct Access {
 ///
 /// # Errors
 /// When the CA bundle cannot be read.
-pub async fn configure(
-    access: &Access,
-    metadata: &aws_config::imds::client::Client,
-) -> Result<SdkConfig, AwsError> {
+pub async fn configure(access: &Access, metadata: &Metadata) -> Result<SdkConfig, AwsError> {
     let Access {
         region,
         endpoint,

@@ -18,7 +18,7 @@ use crate::model::claim::{Claim, ClaimName, Milestone, Register, Slot};
 /// How many streams one FilterLogEvents may name.
 const STREAMS_A_CALL: usize = 100;
 /// A claim without its record is lost: it is written again and again, for well under the time
-/// within which it counts ([`crate::model::policy::OWNER_RECORD_LIMIT`]).
+/// within which it counts ([`crate::model::claim::OWNER_RECORD_LIMIT`]).
 const RECORD_ATTEMPTS: u32 = 5;
 
 /// Whether a stream was created.

@@ -45,11 +45,13 @@ pub async fn run(config: &Path) -> Exit {
         }
     });
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "zk-bootstrap begins");
+    // Each tick feeds the watchdog: none may be further away than half of what it allows.
+    let longest = notify::watchdog_interval().map_or(Duration::MAX, |interval| interval / 2);
     let mut agent = Agent::new(world, policy, pace, fastrand::u64(..));
     loop {
         let mut tick = std::pin::pin!(agent.tick());
         let pause = tokio::select! {
-            tick = &mut tick => tick.pause,
+            tick = &mut tick => tick.pause.min(longest),
             () = &mut stop => {
                 // Whatever is cut off here is found by the next agent.
                 let _ = timeout(GRACE, tick).await;

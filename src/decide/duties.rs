@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::view::View;
-use super::{fate, identity, membership};
+use super::{fate, membership};
 use crate::model::claim::{Milestone, Slot};
 use crate::model::disk::ZooCfg;
 use crate::model::ensemble::Ensemble;
@@ -92,14 +92,17 @@ fn missing(view: View, config: &Ensemble, id: ServerId) -> Vec<String> {
             (false, Some((instance, i)), None) => format!("{instance} is {}", i.state),
             (false, None, _) => "its instance is not known".to_owned(),
         };
-        Some(format!("server {} at {} ({what})", server.id, server.host))
+        Some(format!(
+            "server {} at {} ({what})",
+            server.id, server.address
+        ))
     });
     lines.collect()
 }
 
 fn journal(view: View, id: ServerId) -> Option<Action> {
     let (claim, newest) = view.register().ok()?.newest(Slot::Server(id))?;
-    let mine = identity::valid_owner(newest)?.instance == view.me.instance;
+    let mine = newest.valid_owner()?.instance == view.me.instance;
     let milestone = Milestone::Joined;
     (mine && !newest.journal.contains(&milestone)).then_some(Action::Journal { claim, milestone })
 }

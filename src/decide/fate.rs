@@ -67,7 +67,7 @@ pub fn terminated_members(view: View, ensemble: &Ensemble) -> Vec<(ServerId, Ins
     let newest = register.newest_of_servers();
     let gone = ensemble.servers.values().filter_map(|server| {
         let (_, claim) = newest.get(&server.id)?;
-        let owner = super::identity::valid_owner(claim)?;
+        let owner = claim.valid_owner()?;
         let terminated = matches!(of_owner(view, claim), Fate::Terminated(_));
         (server.is_at(owner.address) && terminated).then(|| (server.id, owner.instance.clone()))
     });

@@ -1,7 +1,7 @@
 //! Who founds an ensemble, and when nobody may.
 
 use super::fate::{self, Fate};
-use super::identity::{Standing, standing, valid_owner};
+use super::identity::{Standing, standing};
 use super::view::View;
 use crate::model::claim::{ClaimName, Lineage, Milestone, Register, Slot};
 use crate::model::ensemble::Ensemble;
@@ -48,7 +48,7 @@ pub fn recognise(view: View, register: &Register, held: Option<ServerId>) -> For
         };
     };
     let started = claim.journal.contains(&Milestone::Started);
-    let Some(owner) = valid_owner(claim) else {
+    let Some(owner) = claim.valid_owner() else {
         return match (standing(view, claim), evidence_of_data(view, register)) {
             (Standing::Pending(left), _) => Formation::Pending(Waiting::Grace {
                 claim: marker,

@@ -3,15 +3,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use jiff::SignedDuration;
-
 use super::fate::{self, Fate};
 use super::view::View;
 use crate::model::claim::{Claim, ClaimName, Owner, Register, Slot};
 use crate::model::ensemble::Ensemble;
 use crate::model::fleet::Fleet;
 use crate::model::id::ServerId;
-use crate::model::policy::OWNER_RECORD_LIMIT;
 
 /// How a claim stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,17 +21,9 @@ pub enum Standing<'a> {
     Vacant,
 }
 
-/// The owner, if its record was taken in time. A record that came too late binds nobody, its
-/// writer included: a claimant that froze in between has lost.
-pub fn valid_owner(claim: &Claim) -> Option<&Owner> {
-    let limit = SignedDuration::try_from(OWNER_RECORD_LIMIT).unwrap_or_default();
-    let owner = claim.owner.as_ref()?;
-    (owner.written.duration_since(claim.created) <= limit).then_some(owner)
-}
-
 /// How the newest claim on a slot stands.
 pub fn standing<'a>(view: View, claim: &'a Claim) -> Standing<'a> {
-    if let Some(owner) = valid_owner(claim) {
+    if let Some(owner) = claim.valid_owner() {
         return match fate::of_owner(view, claim) {
             Fate::Terminated(_) => Standing::Vacant,
             Fate::Alive | Fate::Unknown => Standing::Held(owner),
@@ -54,7 +43,9 @@ pub fn held(view: View) -> Option<(ClaimName, ServerId)> {
     let register = view.register().ok()?;
     let mine = register.newest_of_servers().into_iter();
     let mine = mine.filter(|(_, (_, claim))| {
-        valid_owner(claim).is_some_and(|owner| owner.instance == view.me.instance)
+        claim
+            .valid_owner()
+            .is_some_and(|owner| owner.instance == view.me.instance)
     });
     let usable = mine.filter(|(id, _)| !is_elsewhere(view, *id));
     let held: Vec<_> = usable.map(|(id, (name, _))| (name, id)).collect();

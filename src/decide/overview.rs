@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::fate::{self, Fate, Proof};
 use super::identity::{Standing, standing};
 use super::view::View;
-use crate::model::claim::{ClaimName, Slot};
+use crate::model::claim::{Claim, ClaimName, Slot};
 use crate::model::ensemble::Ensemble;
 use crate::model::id::{ConfigVersion, InstanceId, ServerId, Zxid};
 use crate::model::policy::Policy;
@@ -136,7 +136,7 @@ fn rows(view: View, config: Option<&Ensemble>) -> Vec<Row> {
         members
             .filter(|s| !known.contains(&s.id))
             .map(|server| Row {
-                address: Some(server.host.clone()),
+                address: Some(server.address.clone()),
                 server: Some(server.id),
                 role: Some(server.role),
                 ..Row::default()
@@ -153,7 +153,7 @@ fn holders(view: View) -> BTreeMap<InstanceId, (ClaimName, ServerId)> {
         return holders;
     };
     for (id, (name, claim)) in register.newest_of_servers() {
-        if let Some(owner) = super::identity::valid_owner(claim) {
+        if let Some(owner) = claim.valid_owner() {
             holders.insert(owner.instance.clone(), (name, id));
         }
     }
@@ -169,7 +169,7 @@ fn row(
     let here = *id == view.me.instance;
     let found = view.fleet().ok().and_then(|fleet| fleet.instances.get(id));
     let claim = held.and_then(|(name, _)| view.register().ok()?.claims.get(name));
-    let owner = claim.and_then(super::identity::valid_owner);
+    let owner = claim.and_then(Claim::valid_owner);
     let address = found.and_then(|i| i.address).or(owner.map(|o| o.address));
     let address = address.or(here.then_some(view.me.address));
     let member = config

@@ -18,14 +18,6 @@ pub struct FileError {
     pub source: io::Error,
 }
 
-/// A directory that could not be listed.
-impl From<(PathBuf, io::Error)> for FileError {
-    fn from((path, source): (PathBuf, io::Error)) -> Self {
-        let what = "list it";
-        FileError { path, what, source }
-    }
-}
-
 fn failed<'a>(path: &'a Path, what: &'static str) -> impl FnOnce(io::Error) -> FileError + 'a {
     move |source| FileError {
         path: path.to_owned(),
@@ -55,6 +47,24 @@ pub fn read(path: &Path) -> Result<Option<String>, FileError> {
         return Err(failed(path, "read it")(error));
     }
     Ok(Some(text))
+}
+
+/// The names in a directory, in no order; none when there is no such directory.
+///
+/// # Errors
+/// When it exists and cannot be listed.
+pub fn list(directory: &Path) -> Result<Vec<String>, FileError> {
+    let listed = || -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(directory)? {
+            names.push(entry?.file_name().to_string_lossy().into_owned());
+        }
+        Ok(names)
+    };
+    match listed() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        listed => listed.map_err(failed(directory, "list it")),
+    }
 }
 
 /// Replaces a file's content as one step that a crash cannot halve: written beside, synced,

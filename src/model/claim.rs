@@ -10,7 +10,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::id::{InstanceId, Malformed, ServerId};
@@ -139,6 +139,12 @@ impl Register {
     }
 }
 
+/// An owner's record counts only when the service took it within this time of the stream's
+/// creation, by the service's own clock on both ends. A claimant that was frozen in between thus
+/// learns from the same two numbers as everybody else that it has lost, and
+/// [`Policy::claim_grace`] must be longer by more than any clock is wrong.
+pub const OWNER_RECORD_LIMIT: SignedDuration = SignedDuration::from_secs(60);
+
 /// One claim.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claim {
@@ -148,6 +154,16 @@ pub struct Claim {
     pub owner: Option<Owner>,
     /// What the journal in the stream says has happened since.
     pub journal: BTreeSet<Milestone>,
+}
+
+impl Claim {
+    /// The owner, if its record was taken in time. A record that came too late binds nobody, its
+    /// writer included: a claimant that froze in between has lost.
+    pub fn valid_owner(&self) -> Option<&Owner> {
+        let owner = self.owner.as_ref()?;
+        let delay = owner.written.duration_since(self.created);
+        (delay <= OWNER_RECORD_LIMIT).then_some(owner)
+    }
 }
 
 /// The first event of a claim's stream: who holds it.

@@ -66,7 +66,10 @@ impl Ensemble {
     /// else at its address.
     #[must_use]
     pub fn with_joiner(&self, joiner: Server) -> Ensemble {
-        let others = self.servers.values().filter(|s| s.host != joiner.host);
+        let others = self
+            .servers
+            .values()
+            .filter(|s| s.address != joiner.address);
         Ensemble::unversioned(
             others
                 .cloned()
@@ -76,7 +79,7 @@ impl Ensemble {
 
     /// The ids that are in `self` and not, at the same address, in `other`.
     pub fn beyond(&self, other: &Ensemble) -> BTreeSet<ServerId> {
-        let same = |s: &Server| other.get(s.id).is_some_and(|o| o.host == s.host);
+        let same = |s: &Server| other.get(s.id).is_some_and(|o| o.address == s.address);
         self.servers
             .values()
             .filter(|s| !same(s))
@@ -114,7 +117,7 @@ impl FromStr for Ensemble {
             let taken = ensemble
                 .servers
                 .values()
-                .any(|s| s.host == server.host && s.quorum_port == server.quorum_port);
+                .any(|s| s.address == server.address && s.quorum_port == server.quorum_port);
             if taken || ensemble.servers.insert(server.id, server).is_some() {
                 return Err(Malformed::new(
                     line,

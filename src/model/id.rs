@@ -23,7 +23,7 @@ impl Malformed {
     }
 }
 
-/// A ZooKeeper server's id, 1 to 254. 255 collides with the marker of TTL nodes, and larger ids
+/// A ZooKeeper server's id, 1 to 254. 255 collides with the marker of TTL znodes, and larger ids
 /// overlap in the space of session ids (ZooKeeper starts with them all the same).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "u8", into = "u8")]

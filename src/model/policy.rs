@@ -26,12 +26,6 @@ pub struct Policy {
     pub absence_proof: Duration,
 }
 
-/// An owner's record counts only when the service took it within this time of the stream's
-/// creation, by the service's own clock on both ends. A claimant that was frozen in between thus
-/// learns from the same two numbers as everybody else that it has lost, and
-/// [`Policy::claim_grace`] must be longer by more than any clock is wrong.
-pub const OWNER_RECORD_LIMIT: Duration = Duration::from_secs(60);
-
 impl Policy {
     /// The line of server `id` at `address`, as a voter.
     pub fn server(&self, id: ServerId, address: IpAddr) -> Server {
@@ -41,7 +35,7 @@ impl Policy {
         };
         Server {
             id,
-            host: address.to_string(),
+            address: address.to_string(),
             quorum_port: self.ports.quorum,
             election_port: self.ports.election,
             role: Role::Participant,

@@ -34,7 +34,7 @@ pub struct Server {
     /// Its id.
     pub id: ServerId,
     /// The name or address under which the members reach it, without brackets.
-    pub host: String,
+    pub address: String,
     /// The port on which followers meet their leader (2888).
     pub quorum_port: u16,
     /// The port on which leaders are elected (3888).
@@ -60,7 +60,7 @@ const EXPECTED: &str =
 impl Server {
     /// Whether this server lives at `address`.
     pub fn is_at(&self, address: IpAddr) -> bool {
-        self.host.parse() == Ok(address)
+        self.address.parse() == Ok(address)
     }
 
     /// The same server with another role.
@@ -71,24 +71,24 @@ impl Server {
     }
 }
 
-/// Takes `host:rest` apart, where the host may be an IPv6 address in brackets.
-fn split_host(text: &str) -> Option<(&str, &str)> {
+/// Takes `address:rest` apart, where the address may be one of IPv6 in brackets.
+fn split_address(text: &str) -> Option<(&str, &str)> {
     match text.strip_prefix('[') {
         Some(rest) => rest.split_once("]:"),
         None => text.split_once(':'),
     }
 }
 
-fn with_brackets(host: &str) -> String {
-    if host.contains(':') {
-        format!("[{host}]")
+fn with_brackets(address: &str) -> String {
+    if address.contains(':') {
+        format!("[{address}]")
     } else {
-        host.to_owned()
+        address.to_owned()
     }
 }
 
 fn parse_client(text: &str) -> Option<ClientAddress> {
-    let (bind, port) = match split_host(text) {
+    let (bind, port) = match split_address(text) {
         Some((bind, port)) => (Some(bind.to_owned()), port),
         None => (None, text),
     };
@@ -105,9 +105,9 @@ fn parse_line(text: &str) -> Option<Server> {
         Some((peer, client)) => (peer, Some(parse_client(client)?)),
         None => (value.trim(), None),
     };
-    let (host, rest) = split_host(peer)?;
+    let (address, rest) = split_address(peer)?;
     // Several addresses for one server (`a|b`, multiAddress.enabled) are not ours to rewrite.
-    if host.is_empty() || host.contains(['|', ' ', '/']) {
+    if address.is_empty() || address.contains(['|', ' ', '/']) {
         return None;
     }
     let mut parts = rest.split(':');
@@ -122,10 +122,10 @@ fn parse_line(text: &str) -> Option<Server> {
     if parts.next().is_some() {
         return None;
     }
-    let host = host.to_owned();
+    let address = address.to_owned();
     Some(Server {
         id,
-        host,
+        address,
         quorum_port,
         election_port,
         role,
@@ -158,14 +158,17 @@ impl fmt::Display for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Server {
             id,
-            host,
+            address,
             quorum_port,
             election_port,
             role,
             client,
         } = self;
-        let host = with_brackets(host);
-        write!(f, "server.{id}={host}:{quorum_port}:{election_port}:{role}")?;
+        let address = with_brackets(address);
+        write!(
+            f,
+            "server.{id}={address}:{quorum_port}:{election_port}:{role}"
+        )?;
         match client {
             None => Ok(()),
             Some(ClientAddress { bind: None, port }) => write!(f, ";{port}"),

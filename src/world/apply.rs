@@ -18,6 +18,7 @@ use crate::model::ensemble::Ensemble;
 use crate::model::fleet::Me;
 use crate::model::id::{ConfigVersion, ServerId};
 use crate::model::plan::Action;
+use crate::zookeeper::java_env::java_env;
 use crate::zookeeper::reconfig::{Answered, reconfig};
 use crate::zookeeper::zoo_cfg;
 
@@ -53,10 +54,7 @@ pub async fn apply(world: &mut RealWorld, action: &Action) -> Applied {
             files::replace(&world.paths.initialize(), "", PUBLIC)?;
             Ok(Outcome::Done)
         }
-        Action::StartServer => {
-            world.manager.start().await?;
-            Ok(Outcome::Done)
-        }
+        Action::StartServer => world.start().await,
         Action::StopServer => {
             world.manager.stop().await?;
             Ok(Outcome::Done)
@@ -156,6 +154,19 @@ impl RealWorld {
     fn write_identity(&self, identity: &Identity) -> Applied {
         let text = serde_json::to_string(identity)?;
         files::replace(&self.paths.identity(), &format!("{text}\n"), PUBLIC)?;
+        Ok(Outcome::Done)
+    }
+
+    /// The JVM's flags take effect at a start, and only then.
+    async fn start(&self) -> Applied {
+        let zookeeper = &self.settings.zookeeper;
+        let (heap, flags) = (zookeeper.heap.as_deref(), zookeeper.jvm_flags.as_deref());
+        let path = self.paths.java_env();
+        let present = files::read(&path)?;
+        if let Some(text) = java_env(present.as_deref(), heap, flags) {
+            files::replace(&path, &text, PUBLIC)?;
+        }
+        self.manager.start().await?;
         Ok(Outcome::Done)
     }
 

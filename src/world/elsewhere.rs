@@ -4,14 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use aws_config::SdkConfig;
-use aws_config::imds::client::Client as Metadata;
-
 use super::answer;
 use crate::agent::chain;
 use crate::aws::fleet::{Reader, Scheme};
 use crate::aws::register::Log;
-use crate::aws::{Access, AwsError, configure, imds};
+use crate::aws::{Access, AwsError, Metadata, SdkConfig, configure, imds};
 use crate::clock;
 use crate::config::{self, Settings};
 use crate::model::claim::{ClaimName, Milestone, Register};

@@ -8,10 +8,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use aws_config::imds::client::Client as Metadata;
-
 use crate::agent::{self, ApplyError, Look, Outcome, chain};
-use crate::aws::{AwsError, imds};
+use crate::aws::{AwsError, Metadata, imds};
 use crate::clock;
 use crate::config::{Manager, Settings};
 use crate::host::files::{self, FileError};
@@ -24,6 +22,7 @@ use crate::model::probe::Probe;
 use crate::model::snapshot::{Answer, Snapshot};
 use crate::zookeeper::disk::{self, Paths};
 use crate::zookeeper::four_letter::{Depth, probe};
+use crate::zookeeper::java_env::server_jvmflags;
 use crate::zookeeper::secret::{BadSecret, Secret};
 use crate::zookeeper::zoo_cfg;
 
@@ -149,7 +148,7 @@ impl RealWorld {
 impl agent::World for RealWorld {
     async fn observe(&mut self, look: Look) -> Snapshot {
         let me = self.who_am_i().await;
-        let disk = disk::observe(&self.paths, &self.zoo_cfg, files::read);
+        let disk = disk::observe(&self.paths, &self.zoo_cfg, files::read, files::list);
         let (service, server) = tokio::join!(self.manager.state(), self.own_probe(me.known()));
         if let (Look::Everywhere { no_older_than }, Some(me)) = (look, me.known()) {
             let settings = &self.settings;
@@ -221,7 +220,17 @@ fn manager(settings: &Settings, paths: &Paths) -> services::Manager {
             script: service.zkserver.clone(),
             zoo_cfg: paths.zoo_cfg(),
             pid_file: paths.data_dir.join("zookeeper_server.pid"),
-            environment: [("ZOOCFGDIR".to_owned(), paths.conf_dir.display().to_string())].into(),
+            environment: environment(settings, paths),
         },
     }
+}
+
+/// What `zkServer.sh` is told by its environment. Debian's does not read `java.env`.
+fn environment(settings: &Settings, paths: &Paths) -> BTreeMap<String, String> {
+    let zookeeper = &settings.zookeeper;
+    let flags = server_jvmflags(zookeeper.heap.as_deref(), zookeeper.jvm_flags.as_deref());
+    let conf_dir = paths.conf_dir.display().to_string();
+    let flags = flags.map(|flags| ("SERVER_JVMFLAGS".to_owned(), flags));
+    let conf_dir = ("ZOOCFGDIR".to_owned(), conf_dir);
+    flags.into_iter().chain([conf_dir]).collect()
 }

@@ -1,6 +1,5 @@
 //! ZooKeeper's directories: where each file is, and what they hold.
 
-use std::io;
 use std::path::{Path, PathBuf};
 
 use super::zoo_cfg::{self, Settings};
@@ -38,6 +37,11 @@ impl Paths {
     /// zoo.cfg.
     pub fn zoo_cfg(&self) -> PathBuf {
         self.conf_dir.join("zoo.cfg")
+    }
+
+    /// The flags of the server's JVM.
+    pub fn java_env(&self) -> PathBuf {
+        self.conf_dir.join("java.env")
     }
 
     /// The dynamic file as the agent writes it: without a suffix, which is version 0.
@@ -79,21 +83,23 @@ impl Paths {
     }
 }
 
-/// Looks at the files. `read` gives a small file's text, or `None` where there is none.
+/// Looks at the files. `read` gives a small file's text, or `None` where there is none; `list`
+/// gives the names in a directory, none where there is no directory.
 ///
 /// A file that is torn counts as missing, since it will be written again; a file that cannot be
 /// read makes the whole look fail, since nothing is known then.
 ///
 /// # Errors
 /// The first file or directory that is there and cannot be read.
-pub fn observe<E: From<(PathBuf, io::Error)>>(
+pub fn observe<E>(
     paths: &Paths,
     settings: &Settings,
     read: impl Fn(&Path) -> Result<Option<String>, E>,
+    list: impl Fn(&Path) -> Result<Vec<String>, E>,
 ) -> Result<Disk, E> {
     let mut data = false;
     for directory in paths.data() {
-        data |= holds_data(&directory).map_err(|error| E::from((directory.clone(), error)))?;
+        data |= list(&directory)?.iter().any(|name| is_data(name));
     }
     let myid = read(&paths.myid())?.and_then(|text| text.trim().parse().ok());
     let identity = read(&paths.identity())?;
@@ -106,7 +112,7 @@ pub fn observe<E: From<(PathBuf, io::Error)>>(
     };
     Ok(Disk {
         data,
-        initialize: paths.initialize().exists(),
+        initialize: read(&paths.initialize())?.is_some(),
         myid,
         identity,
         zoo_cfg: zoo_cfg::compare(zoo_cfg.as_deref(), settings),
@@ -114,20 +120,9 @@ pub fn observe<E: From<(PathBuf, io::Error)>>(
     })
 }
 
-/// Whether a directory has a snapshot or a transaction log.
-fn holds_data(directory: &Path) -> io::Result<bool> {
-    let entries = match std::fs::read_dir(directory) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-        entries => entries?,
-    };
-    for entry in entries {
-        let name = entry?.file_name();
-        let name = name.to_string_lossy();
-        if name.starts_with("snapshot.") || name.starts_with("log.") {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+/// Whether a file of `version-2` is a snapshot or a transaction log.
+fn is_data(name: &str) -> bool {
+    name.starts_with("snapshot.") || name.starts_with("log.")
 }
 
 /// A dynamic file, with the version of its name.

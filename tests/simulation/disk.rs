@@ -20,7 +20,10 @@ pub struct Config {
 impl Config {
     pub fn of(ensemble: &Ensemble) -> Rc<Config> {
         let member = |server: &zk_bootstrap::model::server::Server| {
-            let address = server.host.parse().expect("servers are listed by address");
+            let address = server
+                .address
+                .parse()
+                .expect("servers are listed by address");
             (server.id, (address, server.role))
         };
         Rc::new(Config {

@@ -29,7 +29,10 @@ impl Reconfig {
                 remove,
                 expected,
             } => {
-                let address = server.host.parse().expect("servers are added by address");
+                let address = server
+                    .address
+                    .parse()
+                    .expect("servers are added by address");
                 Some(Reconfig {
                     add: Some((server.id, address)),
                     remove: remove.iter().copied().collect(),

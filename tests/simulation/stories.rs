@@ -2,6 +2,7 @@
 
 use zk_bootstrap::model::claim::{ClaimName, Slot};
 use zk_bootstrap::model::plan::Situation;
+use zk_bootstrap::model::policy::WhenAllIsLost;
 
 use super::fleet::Change;
 use super::history::History;
@@ -187,6 +188,32 @@ fn a_wiped_voter_does_not_vote_with_one_that_is_behind() {
     assert!(matches!(broken, End::Broken(_)), "{broken:?}");
 }
 
+/// A joiner's server dies when it has the ensemble's data, and no vote yet.
+fn a_joiner_dies_before_its_add(seed: u64, mutation: Option<Mutation>) -> End {
+    let mut history = begins(seed, 3);
+    history.settles();
+    history.mutation = mutation;
+    history.region.borrow_mut().group.desired = 4;
+    history.region.borrow_mut().later(0..1, Change::Scale);
+    history.reaches("a joiner with data", |history| {
+        let machines = &history.region.borrow().machines;
+        let joiner = machines.get(3);
+        joiner.is_some_and(|joiner| joiner.disk.store.lineage.is_some())
+    });
+    history.strike(Strike::ServerKilled, 3);
+    history.settle(60 * MINUTE)
+}
+
+#[test]
+fn a_joiner_that_dies_before_its_add_does_not_come_back_with_its_data() {
+    for seed in 0..SEEDS {
+        let end = a_joiner_dies_before_its_add(seed, None);
+        assert!(matches!(end, End::Settled { .. }), "seed {seed}: {end:?}");
+        let broken = a_joiner_dies_before_its_add(seed, Some(Mutation::KeepsForeignData));
+        assert!(matches!(broken, End::Broken(_)), "seed {seed}: {broken:?}");
+    }
+}
+
 #[test]
 fn the_terminated_are_replaced_again_and_again() {
     for seed in 0..SEEDS {
@@ -268,5 +295,24 @@ fn a_deleted_marker_stops_newcomers_until_it_is_back() {
         history.run_for(10 * MINUTE);
         assert_eq!(history.region.borrow().truth.lineages, 1, "seed {seed}");
         history.settles();
+    }
+}
+
+#[test]
+fn when_all_is_lost_an_operator_is_waited_for_or_the_next_generation_founded() {
+    for (seed, when) in (0..SEEDS).zip([WhenAllIsLost::Wait, WhenAllIsLost::Refound].repeat(4)) {
+        let mut history = begins(seed, 3);
+        history.set_policy(|policy| policy.when_all_is_lost = when);
+        history.settles();
+        history.strike(Strike::Flood, 0);
+        if when == WhenAllIsLost::Refound {
+            history.run_for(MINUTE);
+            history.settles();
+        } else {
+            history.run_for(40 * MINUTE);
+        }
+        let founded = history.region.borrow().truth.lineages;
+        assert_eq!(founded == 2, when == WhenAllIsLost::Refound, "seed {seed}");
+        assert!(history.region.borrow().broken.is_empty(), "seed {seed}");
     }
 }

@@ -75,9 +75,9 @@ impl Instance {
     pub fn command<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Command {
         let mut command = Command::new(&self.image.agent);
         command
+            .args(arguments)
             .arg("--config")
             .arg(self.home.join("config.toml"))
-            .args(arguments)
             .env_clear()
             .envs(self.environment.iter().map(|(k, v)| (k, v)))
             .envs(inherited())

@@ -44,7 +44,7 @@ impl World {
     /// side by side have different nets.
     pub fn empty(net: &str, image: Image) -> Self {
         let project = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let root = project.join("target/worlds").join(net);
+        let root = World::root(net);
         let _ = fs::remove_dir_all(&root);
         fs::create_dir_all(&root).expect("a directory");
         let reaper = Command::new(project.join("tests/world/reaper.sh"))
@@ -60,6 +60,12 @@ impl World {
             servers: Servers::default(),
             reaper,
         }
+    }
+
+    /// The directory of the world in this net.
+    pub fn root(net: &str) -> PathBuf {
+        let project = Path::new(env!("CARGO_MANIFEST_DIR"));
+        project.join("target/worlds").join(net)
     }
 
     /// A world whose group has launched this many instances at once.
@@ -87,12 +93,17 @@ impl World {
     /// Terminates an instance at once, as by a failure of its machine. The group replaces it, and
     /// the replacement boots; its id is returned.
     pub fn terminate(&mut self, id: &str) -> String {
+        let replacement = self.terminate_without_boot(id);
+        self.at(&replacement).start_agent();
+        replacement
+    }
+
+    /// Terminates an instance; its replacement has not booted yet.
+    pub fn terminate_without_boot(&mut self, id: &str) -> String {
         self.at(id).power_off();
         let launched = self.cloud.launching("terminate", json!({ "instance": id }));
         self.instances.remove(id);
-        let ids = self.receive(&launched);
-        self.at(&ids[0]).start_agent();
-        ids[0].clone()
+        self.receive(&launched).remove(0)
     }
 
     /// Terminates an instance that the group does not replace.
@@ -123,6 +134,11 @@ impl World {
     /// The ids of all instances that are not terminated.
     pub fn ids(&self) -> Vec<String> {
         self.instances.keys().cloned().collect()
+    }
+
+    /// The addresses of all instances that are not terminated.
+    pub fn addresses(&self) -> Vec<Ipv4Addr> {
+        self.instances.values().map(|i| i.address).collect()
     }
 
     /// The id of the leader's instance.
@@ -233,7 +249,7 @@ impl World {
 
     fn publish(&self) {
         let mut servers = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
-        *servers = self.instances.values().map(|i| i.address).collect();
+        *servers = self.addresses();
     }
 }
 
@@ -255,6 +271,32 @@ fn collect(directory: &Path, files: &mut BTreeMap<PathBuf, Vec<u8>>) {
             files.insert(path.clone(), fs::read(&path).expect("readable"));
         }
     }
+}
+
+/// The agent's binary that was built beside this example.
+///
+/// # Panics
+/// When it was not.
+pub fn built() -> PathBuf {
+    let example = std::env::current_exe().expect("/proc");
+    let profile = example.ancestors().nth(2).expect("target/PROFILE/examples");
+    let binary = profile.join("zk-bootstrap");
+    let advice = "build it first: cargo build --bin zk-bootstrap";
+    assert!(binary.exists(), "{} is missing; {advice}", binary.display());
+    binary
+}
+
+/// The agent's binary as it is released: of the other profile, beside this example's.
+///
+/// # Panics
+/// When it was not built.
+pub fn released() -> PathBuf {
+    let example = std::env::current_exe().expect("/proc");
+    let target = example.ancestors().nth(3).expect("target/PROFILE/examples");
+    let binary = target.join("release/zk-bootstrap");
+    let advice = "build it first: cargo build --release --bin zk-bootstrap";
+    assert!(binary.exists(), "{} is missing; {advice}", binary.display());
+    binary
 }
 
 /// ZooKeeper as the distribution packages it; dev/setup.sh puts it there.

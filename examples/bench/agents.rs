@@ -1,0 +1,88 @@
+//! The agents' side, with the AWS calls that it takes.
+
+use std::fs;
+use std::net::Ipv4Addr;
+
+use serde_json::{Value, json};
+use zk_bootstrap::clock;
+
+use crate::world::World;
+use crate::world::instance::Image;
+use crate::world::wait::wait_for;
+use crate::{PATIENCE, Times, until_each_acknowledges};
+
+/// Overrides the pace of the tests by what the product's users have.
+const PACE: &str = "[pace]\ntick = \"10s\"\naws = \"60s\"\nbackoff_max = \"30s\"\n";
+
+/// How many calls to AWS each change took, until all was settled and tagged.
+#[derive(Debug, Clone, Copy)]
+pub struct Calls {
+    /// Of an instance, on average.
+    pub found: f64,
+    /// Of the newcomer.
+    pub join: f64,
+    /// Of the newcomer.
+    pub swap: f64,
+}
+
+/// Founds, joins and swaps once, in a world of its own, which is returned as it is then.
+pub fn round(net: &str, image: &Image) -> (Times, Calls, World) {
+    let mut world = World::empty(net, image.clone());
+    let trio = world.launch_without_boot(3);
+    set_pace(&mut world);
+    let addresses: Vec<Ipv4Addr> = world.addresses();
+    let begun = clock::instant();
+    trio.iter().for_each(|id| world.at(id).start_agent());
+    until_each_acknowledges(&addresses);
+    let found = begun.elapsed();
+    let found_calls: f64 = trio.iter().map(|id| calls(&mut world, id)).sum();
+
+    let newcomer = world.launch_without_boot(1).remove(0);
+    let (join, join_calls) = add(&mut world, &newcomer);
+
+    let gone = world.followers().remove(0);
+    let replacement = world.terminate_without_boot(&gone);
+    let (swap, swap_calls) = add(&mut world, &replacement);
+    let times = Times { found, join, swap };
+    let calls = Calls {
+        found: found_calls / 3.0,
+        join: join_calls,
+        swap: swap_calls,
+    };
+    (times, calls, world)
+}
+
+/// Boots an instance; how long it takes, and how many calls.
+fn add(world: &mut World, id: &str) -> (std::time::Duration, f64) {
+    set_pace(world);
+    let address = world.at(id).address;
+    let begun = clock::instant();
+    world.at(id).start_agent();
+    until_each_acknowledges(&[address]);
+    (begun.elapsed(), calls(world, id))
+}
+
+fn set_pace(world: &mut World) {
+    for instance in world.instances() {
+        let directory = instance.home.join("config.d");
+        fs::create_dir_all(&directory).expect("a directory");
+        fs::write(directory.join("50-pace.toml"), PACE).expect("a file");
+    }
+}
+
+/// An instance's calls so far, once it has tagged itself as finished.
+fn calls(world: &mut World, id: &str) -> f64 {
+    wait_for("the tag of a finished bootstrap", PATIENCE, || {
+        let answer = world.cloud.tell("instances", json!({}));
+        let instances = answer["instances"].as_array()?.iter();
+        let mine = instances.into_iter().find(|each| each["id"] == id)?;
+        mine["tags"]["bootstrap_finished_time"].as_str().map(drop)
+    });
+    total(&world.cloud.calls()[id])
+}
+
+/// All calls of one caller.
+pub fn total(calls: &Value) -> f64 {
+    let counts = calls.as_object().into_iter().flatten();
+    counts.filter_map(|(_, count)| count.as_f64()).sum()
+}

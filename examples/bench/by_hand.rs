@@ -1,0 +1,75 @@
+//! The operator's side: static files, a raw client, and perfect knowledge.
+
+use std::net::Ipv4Addr;
+
+use zk_bootstrap::clock;
+
+use crate::world::World;
+use crate::world::bare::{BareServer, line};
+use crate::world::client::{Client, mode};
+use crate::world::instance::{Image, SECRET};
+use crate::world::process;
+use crate::world::wait::wait_for;
+use crate::{PATIENCE, Times, until_each_acknowledges};
+
+type Member = (u8, Ipv4Addr, &'static str);
+
+/// Founds, joins and swaps once, in a world of its own.
+pub fn round(net: &str, image: &Image) -> Times {
+    let world = World::empty(net, image.clone());
+    let member = |id: u8| -> Member {
+        let address = format!("{net}.{}", 200 + u16::from(id));
+        (id, address.parse().expect("an address"), "participant")
+    };
+    let mut members = vec![member(1), member(2), member(3)];
+    let trio: Vec<BareServer> = [1, 2, 3]
+        .map(|id| BareServer::new(&world.root, &world.image, id, &members, true))
+        .into();
+    let begun = clock::instant();
+    trio.iter().for_each(BareServer::start);
+    let addresses: Vec<Ipv4Addr> = members.iter().map(|m| m.1).collect();
+    until_each_acknowledges(&addresses);
+    let found = begun.elapsed();
+
+    let begun = clock::instant();
+    add(&world, &members, member(4), None);
+    let join = begun.elapsed();
+    members.push(member(4));
+
+    let follows = |member: &&Member| mode(member.1).as_deref() == Some("follower");
+    let gone = *members.iter().find(follows).expect("a follower");
+    kill(&world, gone.0);
+    let begun = clock::instant();
+    add(&world, &members, member(5), Some(gone.0));
+    let swap = begun.elapsed();
+    Times { found, join, swap }
+}
+
+/// Starts a server as an observer, and makes it a voter as soon as it serves; in the place of
+/// another, if one is given.
+fn add(world: &World, members: &[Member], newcomer: Member, gone: Option<u8>) {
+    let (id, address, _) = newcomer;
+    let mut file = members.to_vec();
+    file.push((id, address, "observer"));
+    BareServer::new(&world.root, &world.image, id, &file, false).start();
+    wait_for("the observer to serve", PATIENCE, || mode(address));
+    let client = Client::connect(&[address]).expect("it serves");
+    let version = client.config().expect("a config").version;
+    let leaving: Vec<String> = gone.iter().map(u8::to_string).collect();
+    let joining = [line(id, address, "participant")];
+    let changed = client.reconfig(SECRET, &joining, &leaving, version);
+    changed.expect("nobody else changes it");
+    until_each_acknowledges(&[address]);
+}
+
+/// Kills a server, as the loss of its machine does.
+fn kill(world: &World, id: u8) {
+    let conf = world.root.join(format!("bare-{id}/conf/zoo.cfg"));
+    let conf = conf.display().to_string();
+    let mark = format!("ZK_WORLD={}", world.root.display());
+    process::kill_all(|| {
+        let mut pids = process::marked(&mark);
+        pids.retain(|pid| process::has_argument(*pid, &conf));
+        pids
+    });
+}

@@ -1,0 +1,138 @@
+//! What the agents cost, against an operator who does the same by hand, knows everything and
+//! never hesitates: a table of ratios, measured in one run on one machine.
+//!
+//! Both sides have the same servers, flags and addresses. A side's figure is the median of
+//! `ROUNDS` rounds (3), in which the two take turns. The agents are the released binary with its
+//! default pace; the cloud that they ask is the emulated one, so its calls are cheap but not free.
+
+#[path = "../../tests/world/mod.rs"]
+#[allow(dead_code, reason = "the tests use other parts of it")]
+mod world;
+
+mod agents;
+mod by_hand;
+mod claims;
+mod resources;
+mod table;
+
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use zookeeper_client::Error;
+
+use self::agents::Calls;
+use self::table::{Row, median};
+use self::world::client::{Client, mode};
+use self::world::instance::Image;
+use self::world::wait::wait_for;
+use self::world::{packaged, released};
+
+/// A healthy world needs seconds for a change; a busy machine more.
+const PATIENCE: Duration = Duration::from_secs(120);
+const ROUNDS: usize = 3;
+
+/// One side's round.
+#[derive(Debug, Clone, Copy)]
+struct Times {
+    /// From the start of three until each acknowledges a write as a voter.
+    found: Duration,
+    /// From the start of a fourth until it does.
+    join: Duration,
+    /// From the start of a terminated follower's replacement until it does.
+    swap: Duration,
+}
+
+fn main() {
+    let rounds = std::env::var("ROUNDS").ok().and_then(|n| n.parse().ok());
+    let rounds: usize = rounds.unwrap_or(ROUNDS).max(1);
+    let image = Image {
+        agent: released(),
+        zookeeper: packaged(),
+        settings: String::new(),
+    };
+    let (mut hand, mut agents, mut calls) = (Vec::new(), Vec::new(), Vec::new());
+    let mut idle = None;
+    for round in 1..=rounds {
+        let by_hand = || by_hand::round(&format!("127.60.{}", 2 * round), &image);
+        let by_agents = || agents::round(&format!("127.60.{}", 2 * round + 1), &image);
+        let (by_hand, (by_agents, counted, world)) = match round % 2 {
+            1 => (by_hand(), by_agents()),
+            _ => {
+                let first = by_agents();
+                (by_hand(), first)
+            }
+        };
+        println!("round {round}: by hand {by_hand}, by agents {by_agents}");
+        hand.push(by_hand);
+        agents.push(by_agents);
+        calls.push(counted);
+        if round == rounds {
+            idle = Some(resources::idle(world));
+        }
+    }
+    let idle = idle.expect("at least one round");
+    let mut rows = ratios(&hand, &agents);
+    rows.extend(resources::rows(&image, &idle));
+    rows.extend(call_rows(&calls, &idle));
+    rows.extend(claims::rows(&image));
+    table::print(&rows);
+}
+
+fn ratios(hand: &[Times], agents: &[Times]) -> Vec<Row> {
+    let row = |what, of: fn(&Times) -> Duration, target| {
+        let side = |times: &[Times]| median(times.iter().map(|t| of(t).as_secs_f64()));
+        let (agents, hand) = (side(agents), side(hand));
+        Row::ratio(what, agents, hand, target)
+    };
+    vec![
+        row("founding three", |t| t.found, Some(1.3)),
+        row("joining a fourth", |t| t.join, Some(1.3)),
+        row("swapping a terminated follower", |t| t.swap, None),
+    ]
+}
+
+fn call_rows(calls: &[Calls], idle: &resources::Idle) -> Vec<Row> {
+    let row = |what, of: fn(&Calls) -> f64, target| {
+        let count = median(calls.iter().map(of));
+        Row::figure(what, count, "calls", target)
+    };
+    vec![
+        row("AWS calls an instance, founding", |c| c.found, Some(12.0)),
+        row("AWS calls of the newcomer, joining", |c| c.join, None),
+        row("AWS calls of the newcomer, swapping", |c| c.swap, None),
+        Row::figure(
+            "AWS calls a minute when idle",
+            idle.calls,
+            "calls",
+            Some(6.0),
+        ),
+    ]
+}
+
+/// Waits until each of these servers serves as a voter, and then acknowledges a write.
+fn until_each_acknowledges(servers: &[Ipv4Addr]) {
+    let votes = |address: &Ipv4Addr| {
+        let mode = mode(*address);
+        matches!(mode.as_deref(), Some("leader" | "follower"))
+    };
+    wait_for("every server to vote", PATIENCE, || {
+        servers.iter().all(votes).then_some(())
+    });
+    for address in servers {
+        wait_for("a write to be acknowledged", PATIENCE, || {
+            let path = format!("/acknowledged-by-{address}");
+            match Client::connect(&[*address]).and_then(|client| client.create(&path)) {
+                Ok(()) | Err(Error::NodeExists) => Some(()),
+                Err(_) => None,
+            }
+        });
+    }
+}
+
+impl std::fmt::Display for Times {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let seconds = [self.found, self.join, self.swap].map(|t| t.as_secs_f64());
+        let [found, join, swap] = seconds;
+        write!(f, "{found:.2} / {join:.2} / {swap:.2} s")
+    }
+}

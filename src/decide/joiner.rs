@@ -1,0 +1,132 @@
+//! From a claimed id to a voter.
+
+use super::formation::Founded;
+use super::view::View;
+use super::{acts, files, identity, membership, waits};
+use crate::model::claim::{ClaimName, Lineage, Milestone};
+use crate::model::disk::Identity;
+use crate::model::ensemble::Ensemble;
+use crate::model::id::ServerId;
+use crate::model::plan::{Action, Next, Plan, Situation, Waiting};
+use crate::model::server::Server;
+use crate::model::snapshot::Service;
+
+/// A server with an id, not yet a member: it starts beside the ensemble, syncs, and is added.
+pub fn plan(view: View, founded: &Founded, claim: ClaimName, id: ServerId) -> Plan {
+    match view.service {
+        Service::Running => running_joiner(view, founded, id),
+        Service::Stopped => match base(view, founded) {
+            Some(base) => start_joiner(view, founded, claim, id, &base),
+            None => waits(Situation::Joining, unseen_base(founded)),
+        },
+    }
+}
+
+fn unseen_base(founded: &Founded) -> Waiting {
+    if founded.young && founded.founder_is_gone {
+        return Waiting::Operator {
+            remedy: format!(
+                "founder {} is terminated, and nobody has told of having joined it; if no disk of it is \
+                 left, create the log stream {} to begin anew",
+                founded.lineage.founder,
+                founded.marker.next()
+            ),
+        };
+    }
+    Waiting::ServingMember
+}
+
+/// The config to join from: the newest that a serving peer tells; while the ensemble is young,
+/// the founder's own, so that founder and joiners boot side by side.
+fn base(view: View, founded: &Founded) -> Option<Ensemble> {
+    let seed = || {
+        let usable = founded.young && !founded.founder_is_gone && founded.server != own_id(view)?;
+        (usable && !view.disk.data).then(|| founded.seed.clone())
+    };
+    view.committed_by_peers().cloned().or_else(seed)
+}
+
+fn own_id(view: View) -> Option<ServerId> {
+    identity::held(view).map(|(_, id)| id)
+}
+
+fn start_joiner(
+    view: View,
+    founded: &Founded,
+    claim: ClaimName,
+    id: ServerId,
+    base: &Ensemble,
+) -> Plan {
+    let is_listed = base.has(id, view.address());
+    let membership = if is_listed {
+        Ensemble::unversioned(base.servers.values().cloned())
+    } else {
+        base.with_joiner(view.policy.server(id, view.address()))
+    };
+    let own_data = is_listed && is_of(view, &founded.lineage, id);
+    let mut actions = Vec::new();
+    if view.disk.data && !own_data {
+        let why =
+            "the ensemble's config does not list this server, so its data may run ahead".to_owned();
+        actions.push(Action::MoveDataAside { why });
+    }
+    actions.extend(files::prepare(view, id, &founded.lineage, &membership));
+    let register = view.register().ok();
+    let journal = register
+        .and_then(|r| r.claims.get(&claim))
+        .map(|c| &c.journal);
+    if journal.is_none_or(|j| !j.contains(&Milestone::Started)) {
+        actions.push(Action::Journal {
+            claim,
+            milestone: Milestone::Started,
+        });
+    }
+    actions.push(Action::StartServer);
+    acts(Situation::Joining, actions, Next::Here)
+}
+
+fn is_of(view: View, lineage: &Lineage, server: ServerId) -> bool {
+    let identity = Identity {
+        lineage: lineage.clone(),
+        server,
+        instance: view.me.instance.clone(),
+    };
+    view.disk.identity.as_ref() == Some(&identity)
+}
+
+fn running_joiner(view: View, founded: &Founded, id: ServerId) -> Plan {
+    // It was started to join an ensemble that was founded anew since: it begins again, too.
+    let identity = view.disk.identity.as_ref();
+    if identity.is_some_and(|i| i.lineage.generation < founded.lineage.generation) {
+        return acts(Situation::Joining, vec![Action::StopServer], Next::Here);
+    }
+    let server = &view.snapshot.server;
+    if let (Some(serving), Some(committed)) = (server.serving(), server.ensemble()) {
+        if serving.synced == Some(true) {
+            let add = membership::add(view, id, committed);
+            // What the peers told before is outdated by this very change.
+            return acts(Situation::Synced, vec![add], Next::Everywhere);
+        }
+        let mut plan = waits(Situation::Joining, Waiting::Sync);
+        plan.next = Next::Here;
+        return plan;
+    }
+    // Its file lists nobody who lives: a founder that was replaced, a config that has moved on.
+    if let (Some(base), Some(file)) = (view.committed_by_peers(), &view.disk.dynamic) {
+        let known = |s: &Server| base.get(s.id).is_some_and(|same| same.address == s.address);
+        let others = file.servers.values().filter(|s| !s.is_at(view.address()));
+        if !others.into_iter().any(known) && !base.has(id, view.address()) {
+            return acts(Situation::Joining, vec![Action::StopServer], Next::Here);
+        }
+    }
+    let now = server.to_string();
+    let mut plan = waits(Situation::Joining, Waiting::OwnServer { now });
+    // A server that is on its way shows here first; one that waits for others shows elsewhere.
+    let boots_beside_the_founder = founded.young && !founded.founder_is_gone;
+    plan.next = if boots_beside_the_founder || !server.answered() {
+        Next::Here
+    } else {
+        Next::Everywhere
+    };
+    plan
+}

@@ -1,0 +1,154 @@
+//! A plan as an operator reads it: in the log, in the status line, in the dry run.
+
+use std::fmt;
+
+use super::{Action, Plan, Situation, Waiting};
+use crate::model::disk::Identity;
+
+impl fmt::Display for Situation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Situation::Blind => "cannot see enough to decide",
+            Situation::NotPeer => "not in service in its group",
+            Situation::Halted => "stopped by a contradiction",
+            Situation::Unclaimed => "without a server id",
+            Situation::Claiming => "claiming a server id",
+            Situation::Unfounded => "no ensemble exists",
+            Situation::Founding => "founding the ensemble",
+            Situation::Joining => "joining the ensemble",
+            Situation::Synced => "synced, not yet a member",
+            Situation::Stopped => "a member whose server is down",
+            Situation::NotServing => "a member whose server does not serve",
+            Situation::Member => "a serving member",
+            Situation::AllLost => "every copy of the data is gone",
+        })
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Action::CreateLogGroup => f.write_str("create the log group"),
+            Action::Claim { claim, server } => {
+                write!(f, "create log stream {claim} as server {server}")
+            }
+            Action::Journal { claim, milestone } => {
+                write!(f, "note \"{milestone}\" in log stream {claim}")
+            }
+            Action::Tag { tags } => {
+                f.write_str("tag this instance")?;
+                for (n, (key, value)) in tags.iter().enumerate() {
+                    let separator = if n == 0 { " " } else { ", " };
+                    let value = value.as_deref().unwrap_or("(now)");
+                    write!(f, "{separator}{key}={value}")?;
+                }
+                Ok(())
+            }
+            Action::MoveDataAside { why } => write!(f, "move the data aside: {why}"),
+            Action::WriteMyId { server } => write!(f, "write myid: {server}"),
+            Action::WriteMembership { ensemble } => {
+                f.write_str("write the dynamic file and zoo.cfg:")?;
+                for server in ensemble.servers.values() {
+                    write!(f, " {server}")?;
+                }
+                Ok(())
+            }
+            Action::WriteZooCfg => f.write_str("write zoo.cfg"),
+            Action::WriteIdentity { identity } => {
+                let Identity {
+                    lineage,
+                    server,
+                    instance,
+                } = identity;
+                write!(
+                    f,
+                    "write identity: server {server} on {instance} of {lineage}"
+                )
+            }
+            Action::AllowEmptyDatabase => {
+                f.write_str("create initialize: serve an empty database, once")
+            }
+            Action::StartServer => f.write_str("start ZooKeeper"),
+            Action::StopServer => f.write_str("stop ZooKeeper"),
+            Action::AddServer {
+                server,
+                remove,
+                expected,
+            } => {
+                write!(f, "reconfig at version {expected}: add {server}")?;
+                remove.map_or(Ok(()), |id| write!(f, ", remove server {id}"))
+            }
+            Action::RemoveServers { servers, expected } => {
+                let ids: Vec<String> = servers.iter().map(ToString::to_string).collect();
+                write!(
+                    f,
+                    "reconfig at version {expected}: remove server {}",
+                    ids.join(", ")
+                )
+            }
+        }
+    }
+}
+
+impl fmt::Display for Waiting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Waiting::Answer { whom, why } => write!(f, "an answer from {whom}: {why}"),
+            Waiting::Service { now } => {
+                write!(f, "the group to list this instance in service; now {now}")
+            }
+            Waiting::Operator { remedy } => write!(f, "an operator: {remedy}"),
+            Waiting::OwnerRecord { claim } => write!(
+                f,
+                "the owner's record of log stream {claim} to become readable"
+            ),
+            Waiting::Grace { claim, left } => {
+                write!(
+                    f,
+                    "log stream {claim}, which has no owner, to be vacant in {} s",
+                    left.as_secs()
+                )
+            }
+            Waiting::FreeId => f.write_str("a free server id: all 254 are taken"),
+            Waiting::OwnServer { now } => write!(f, "this instance's server, now {now}"),
+            Waiting::Sync => f.write_str("this instance's server to sync with its leader"),
+            Waiting::ServingMember => f.write_str("a member that serves and tells the config"),
+            Waiting::Quorum { missing } => {
+                write!(f, "a quorum; without an answer: {}", missing.join(", "))
+            }
+            Waiting::Replacement { server, instance } => {
+                write!(
+                    f,
+                    "a newcomer in place of server {server}, whose instance {instance} is terminated"
+                )
+            }
+        }
+    }
+}
+
+impl fmt::Display for Plan {
+    /// The text of the dry run.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Plan {
+            situation,
+            actions,
+            waiting,
+            warnings,
+            next: _,
+        } = self;
+        writeln!(f, "situation: {situation}")?;
+        for (n, action) in actions.iter().enumerate() {
+            writeln!(f, "{:>3}. {action}", n + 1)?;
+        }
+        for waiting in waiting {
+            writeln!(f, "waiting for {waiting}")?;
+        }
+        for warning in warnings {
+            writeln!(f, "warning: {warning}")?;
+        }
+        if actions.is_empty() && waiting.is_empty() {
+            writeln!(f, "nothing to do")?;
+        }
+        Ok(())
+    }
+}
