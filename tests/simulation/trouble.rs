@@ -1,7 +1,7 @@
 //! What goes wrong, by chance.
 
 use fastrand::Rng;
-use zk_bootstrap::model::claim::{ClaimName, Slot};
+use zk_bootstrap::model::claim::Slot;
 use zk_bootstrap::model::disk::ZooCfg;
 use zk_bootstrap::model::fleet::Lifecycle;
 
@@ -188,14 +188,12 @@ impl Region {
     }
 
     fn delete_marker(&mut self) {
-        let streams = &mut self.streams.streams;
-        let marker = |name: &&ClaimName| name.slot == Slot::Ensemble;
-        let newest = streams.keys().filter(marker).next_back().copied();
+        let newest = self.streams.newest(Slot::Ensemble);
         // Of a later generation the earlier marker would be left: another story.
-        if let Some(name) = newest.filter(|name| name.term == 1)
-            && let Some(stream) = streams.remove(&name)
-        {
-            self.deleted_marker = Some((name, stream));
+        let name = newest.map(|(name, _)| name).filter(|name| name.term == 1);
+        let stream = name.and_then(|name| self.streams.streams.remove(&name));
+        if let Some(deleted) = name.zip(stream) {
+            self.deleted_marker = Some(deleted);
         }
     }
 
