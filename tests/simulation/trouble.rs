@@ -71,7 +71,7 @@ pub fn haunt(history: &mut History) {
         let span = rng.u64(2..=25) * MINUTE;
         (kinds, every, span, rng.u8(..10) == 0)
     };
-    if history.region.borrow_mut().rng.u8(..8) == 0 {
+    if history.region.borrow_mut().rng.u8(..16) == 0 {
         lose_the_founder(history);
     }
     let end = history.region.borrow().now + span;
@@ -93,7 +93,7 @@ pub fn haunt(history: &mut History) {
     }
 }
 
-/// Terminates the founder as soon as it has made the marker, or a little later.
+/// Terminates the founder as soon as it has made the marker, or a moment later.
 fn lose_the_founder(history: &mut History) {
     let founder = |history: &History| {
         let region = history.region.borrow();
@@ -102,7 +102,7 @@ fn lose_the_founder(history: &mut History) {
         marker.map(|(_, stream)| stream.by)
     };
     history.run_until(MINUTE, |history| founder(history).is_some());
-    let wait = history.region.borrow_mut().rng.u64(..2 * SECOND);
+    let wait = history.region.borrow_mut().rng.u64(..SECOND / 2);
     history.run_for(wait);
     if let Some(m) = founder(history) {
         history.strike(Strike::Terminate, m);
