@@ -115,7 +115,7 @@ pub struct Agent<W> {
 
 /// So many looks at this instance alone are followed by one at everything: a server takes a few
 /// seconds to come up, and one that does not may be waiting for somebody who is gone.
-const LOOKS_HERE: u32 = 40;
+const LOOKS_HERE: u32 = 80;
 
 impl<W: World> Agent<W> {
     /// An agent that has not looked yet. `seed` spreads its pauses.
@@ -197,8 +197,8 @@ impl<W: World> Agent<W> {
             return Look::Here;
         }
         self.looks_here = 0;
-        let patient = wholly && plan.next != Next::Everywhere;
-        let no_older_than = match progress || patient || applied == Applied::Overtaken {
+        let settled = wholly && plan.next == Next::AtLeisure;
+        let no_older_than = match progress || settled || applied == Applied::Overtaken {
             true => self.pace.aws,
             false => Duration::ZERO,
         };

@@ -95,6 +95,11 @@ fn is_of(view: View, lineage: &Lineage, server: ServerId) -> bool {
 }
 
 fn running_joiner(view: View, founded: &Founded, id: ServerId) -> Plan {
+    // It was started to join an ensemble that was founded anew since: it begins again, too.
+    let identity = view.disk.identity.as_ref();
+    if identity.is_some_and(|i| i.lineage.generation < founded.lineage.generation) {
+        return acts(Situation::Joining, vec![Action::StopServer], Next::Here);
+    }
     let server = &view.snapshot.server;
     if let (Some(serving), Some(committed)) = (server.serving(), server.ensemble()) {
         if serving.synced == Some(true) {

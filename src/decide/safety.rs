@@ -218,7 +218,8 @@ fn is_own_data(view: View, before: &[Action]) -> bool {
         return false;
     };
     let newest = view.register().ok().and_then(|r| r.newest(Slot::Ensemble));
-    let same = newest.is_none_or(|(name, _)| name.term == identity.lineage.generation);
+    // A list that is old may still lack the newest marker.
+    let same = newest.is_none_or(|(name, _)| name.term <= identity.lineage.generation);
     let gone = matches!(
         fate::of_instance(view, &identity.instance, view.snapshot.at),
         Fate::Terminated(_)

@@ -1,3 +1,4 @@
+use zk_bootstrap::model::claim::Milestone::{Joined, Started};
 use zk_bootstrap::model::disk::ZooCfg;
 use zk_bootstrap::model::fleet::InstanceState;
 use zk_bootstrap::model::plan::{Action, Next, Situation};
@@ -48,6 +49,22 @@ fn a_joiner_whose_founder_was_replaced_at_the_same_address_begins_anew() {
         .disk(|disk| disk.data = false)
         .runs(Probe::NotServing)
         .peer('a', serving(Mode::Leader, config(&members)))
+        .prints(
+            "situation: joining the ensemble
+             1. stop ZooKeeper",
+        );
+}
+
+#[test]
+fn a_joiner_of_an_earlier_generation_begins_anew_before_it_is_added() {
+    let members = [(1, 'a')];
+    given('d', "abcd")
+        .claim("ensemble", 'b', &[])
+        .claim("ensemble.2", 'a', &[Started])
+        .claim("1", 'a', &[Started, Joined])
+        .claim("4", 'd', &[Started])
+        .files_of(4, &members)
+        .runs(serving(Mode::Follower, config(&members)))
         .prints(
             "situation: joining the ensemble
              1. stop ZooKeeper",
