@@ -1,10 +1,13 @@
 //! The loop: look, plan, check, apply, pace.
 
+use std::mem::Discriminant;
 use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
 
 use crate::decide;
 use crate::model::ensemble::Ensemble;
-use crate::model::plan::{Action, Next, Plan};
+use crate::model::plan::{Action, Next, Plan, Situation, Waiting};
 use crate::model::policy::Policy;
 use crate::model::snapshot::Snapshot;
 
@@ -81,6 +84,20 @@ enum Applied {
     Failed,
 }
 
+/// What the log said last of where this instance stands.
+#[derive(Debug)]
+struct Told {
+    situation: Situation,
+    /// The kinds of what is waited for; their texts count down and flicker.
+    waiting: Vec<Discriminant<Waiting>>,
+    /// Since when it has been so.
+    since: Timestamp,
+    at: Timestamp,
+}
+
+/// How long the log is silent while the same is waited for.
+const REMINDER: SignedDuration = SignedDuration::from_secs(60);
+
 /// How long the agent lets things be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pace {
@@ -108,6 +125,7 @@ pub struct Agent<W> {
     jitter: fastrand::Rng,
     look: Look,
     last: Option<Plan>,
+    told: Option<Told>,
     members: Option<Ensemble>,
     rounds: u32,
 }
@@ -123,6 +141,7 @@ impl<W: World> Agent<W> {
             // A member with its data at hand starts its server before anybody is asked.
             look: Look::Here,
             last: None,
+            told: None,
             members: None,
             rounds: 0,
         }
@@ -223,23 +242,58 @@ impl<W: World> Agent<W> {
         pause.mul_f64(0.5 + self.jitter.f64() / 2.0)
     }
 
-    /// One line for each change of situation, and for each member that came or went.
+    /// What an operator reads in the journal: each change of situation or of what is waited for,
+    /// each new warning, each member that came or went.
     fn tell(&mut self, snapshot: &Snapshot, plan: &Plan) {
-        let last = self.last.as_ref();
-        let waiting = || match plan.waiting.first() {
-            None => String::new(),
-            Some(first) => format!("; waiting for {first}"),
-        };
-        if last.map(|p| p.situation) != Some(plan.situation) {
-            tracing::info!("{}{}", plan.situation, waiting());
-        } else if last.is_some_and(|p| p.waiting != plan.waiting) {
-            tracing::debug!("{}{}", plan.situation, waiting());
+        let is_first = self.last.is_none();
+        // The first look asks nobody: what it cannot see is no news.
+        if !(is_first && plan.situation == Situation::Blind) {
+            self.tell_situation(snapshot.at, plan);
         }
         for warning in &plan.warnings {
-            if last.is_none_or(|p| !p.warnings.contains(warning)) {
+            let known = self.last.as_ref().map(|last| &last.warnings);
+            if known.is_some_and(|known| !known.contains(warning)) {
                 tracing::warn!("{warning}");
             }
         }
+        self.tell_members(snapshot);
+    }
+
+    /// The same wait is told again each minute, since what is known of its reasons changes.
+    fn tell_situation(&mut self, at: Timestamp, plan: &Plan) {
+        let waiting = plan.waiting.iter().map(std::mem::discriminant).collect();
+        let news = match &self.told {
+            Some(told) => (told.situation, &told.waiting) != (plan.situation, &waiting),
+            None => true,
+        };
+        let since = match &self.told {
+            Some(told) if !news => told.since,
+            _ => at,
+        };
+        let is_due = |told: &Told| !waiting.is_empty() && at.duration_since(told.at) >= REMINDER;
+        if !news && !self.told.as_ref().is_some_and(is_due) {
+            return;
+        }
+        let seconds = at.duration_since(since).as_secs();
+        let mut line = plan.situation.to_string();
+        for (n, each) in plan.waiting.iter().enumerate() {
+            let begin = match (n, news) {
+                (0, true) => "; waiting for".to_owned(),
+                (0, false) => format!("; waiting since {seconds} s for"),
+                _ => "; and for".to_owned(),
+            };
+            line.push_str(&format!("{begin} {each}"));
+        }
+        tracing::info!("{line}");
+        self.told = Some(Told {
+            situation: plan.situation,
+            waiting,
+            since,
+            at,
+        });
+    }
+
+    fn tell_members(&mut self, snapshot: &Snapshot) {
         let Some(seen) = snapshot.server.ensemble() else {
             return;
         };

@@ -120,7 +120,11 @@ fn tags(view: View, id: ServerId) -> Option<Action> {
 }
 
 fn warnings(view: View) -> Vec<String> {
-    let mut warnings = Vec::new();
+    let unseen = [view.fleet().err(), view.register().err()];
+    let unseen = unseen.into_iter().flatten();
+    let mut warnings: Vec<String> = unseen
+        .map(|answer| format!("without {answer}; nobody's termination can be proven meanwhile"))
+        .collect();
     if view.disk.zoo_cfg == ZooCfg::Stale {
         let text = "zoo.cfg differs from the settings; it is written at the server's next start";
         warnings.push(text.to_owned());

@@ -28,15 +28,16 @@ pub fn plan(snapshot: &Snapshot, policy: &Policy) -> Plan {
         Ok(view) => view,
         Err(waiting) => return waits(Situation::Blind, waiting),
     };
+    // What is on the disk comes first: a member needs nobody's leave to start or to serve.
+    let member = own_member_id(view);
+    if member.is_some() && view.service == Service::Stopped {
+        return start_member(view);
+    }
     if let Some(contradiction) = strangers(view) {
         return waits(Situation::Halted, contradiction);
     }
-    // What is on the disk comes first: a member needs nobody's leave to start or to serve.
-    if let Some(id) = own_member_id(view) {
-        return match view.service {
-            Service::Stopped => start_member(view),
-            Service::Running => running_member(view, id),
-        };
+    if let Some(id) = member {
+        return running_member(view, id);
     }
     newcomer::plan(view).unwrap_or_else(|waiting| waits(Situation::Blind, waiting))
 }

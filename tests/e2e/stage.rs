@@ -70,6 +70,14 @@ pub fn image() -> Image {
     }
 }
 
+/// [`image`] with the shortest grace for claims without an owner that the settings allow.
+pub fn impatient() -> Image {
+    Image {
+        settings: "[register]\nclaim_grace = \"90s\"\n".to_owned(),
+        ..image()
+    }
+}
+
 /// A world of so many instances of [`image`], all booting at once.
 pub fn world(net: &str, size: usize) -> Stage {
     world_of(net, size, image())

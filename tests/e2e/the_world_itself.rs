@@ -7,11 +7,11 @@ use std::time::Duration;
 use crate::stage::{SOON, image, world_of};
 use crate::world::bare::{BareServer, line};
 use crate::world::client::{Client, mode};
+use crate::world::distribution;
 use crate::world::instance::SECRET;
 use crate::world::process;
 use crate::world::wait::wait_for;
 use crate::world::writer::{PARENT, Writer};
-use crate::world::distribution;
 
 #[test]
 fn a_trio_configured_by_hand_serves_a_writer_and_nothing_outlives_its_world() {
