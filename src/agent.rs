@@ -126,6 +126,7 @@ pub struct Agent<W> {
     look: Look,
     last: Option<Plan>,
     told: Option<Told>,
+    warned: Vec<String>,
     members: Option<Ensemble>,
     rounds: u32,
 }
@@ -142,6 +143,7 @@ impl<W: World> Agent<W> {
             look: Look::Here,
             last: None,
             told: None,
+            warned: Vec::new(),
             members: None,
             rounds: 0,
         }
@@ -245,49 +247,49 @@ impl<W: World> Agent<W> {
     /// What an operator reads in the journal: each change of situation or of what is waited for,
     /// each new warning, each member that came or went.
     fn tell(&mut self, snapshot: &Snapshot, plan: &Plan) {
-        let is_first = self.last.is_none();
-        // The first look asks nobody: what it cannot see is no news.
-        if !(is_first && plan.situation == Situation::Blind) {
-            self.tell_situation(snapshot.at, plan);
-        }
-        for warning in &plan.warnings {
-            let known = self.last.as_ref().map(|last| &last.warnings);
-            if known.is_some_and(|known| !known.contains(warning)) {
-                tracing::warn!("{warning}");
+        self.tell_situation(snapshot.at, plan);
+        // Who was not asked gives no reason to warn.
+        if self.look != Look::Here {
+            for warning in &plan.warnings {
+                if !self.warned.contains(warning) {
+                    tracing::warn!("{warning}");
+                }
             }
+            self.warned.clone_from(&plan.warnings);
         }
         self.tell_members(snapshot);
     }
 
     /// The same wait is told again each minute, since what is known of its reasons changes.
     fn tell_situation(&mut self, at: Timestamp, plan: &Plan) {
-        let waiting = plan.waiting.iter().map(std::mem::discriminant).collect();
-        let news = match &self.told {
-            Some(told) => (told.situation, &told.waiting) != (plan.situation, &waiting),
-            None => true,
-        };
-        let since = match &self.told {
-            Some(told) if !news => told.since,
-            _ => at,
-        };
-        let is_due = |told: &Told| !waiting.is_empty() && at.duration_since(told.at) >= REMINDER;
-        if !news && !self.told.as_ref().is_some_and(is_due) {
+        let kinds: Vec<_> = plan.waiting.iter().map(std::mem::discriminant).collect();
+        // What is waited for elsewhere is told when those elsewhere have been asked.
+        let is_early = self.look == Look::Here && plan.next == Next::Everywhere;
+        if is_early && plan.actions.is_empty() {
             return;
         }
-        let seconds = at.duration_since(since).as_secs();
-        let mut line = plan.situation.to_string();
-        for (n, each) in plan.waiting.iter().enumerate() {
-            let begin = match (n, news) {
-                (0, true) => "; waiting for".to_owned(),
-                (0, false) => format!("; waiting since {seconds} s for"),
-                _ => "; and for".to_owned(),
-            };
-            line.push_str(&format!("{begin} {each}"));
+        let same = self.told.as_ref();
+        let same = same.filter(|told| told.situation == plan.situation);
+        // One's own server takes seconds to come up, as a rule.
+        let same = same.filter(|told| told.waiting == kinds || plan.next == Next::Here);
+        let line = match same {
+            None => waits(plan.situation.to_string(), plan),
+            Some(told) => {
+                if kinds.is_empty() || at.duration_since(told.at) < REMINDER {
+                    return;
+                }
+                let seconds = at.duration_since(told.since).as_secs();
+                waits(format!("{}, for {seconds} s now", plan.situation), plan)
+            }
+        };
+        let since = same.map_or(at, |told| told.since);
+        match plan.waiting.iter().any(Waiting::is_for_operator) {
+            true => tracing::warn!("{line}"),
+            false => tracing::info!("{line}"),
         }
-        tracing::info!("{line}");
         self.told = Some(Told {
             situation: plan.situation,
-            waiting,
+            waiting: kinds,
             since,
             at,
         });
@@ -326,10 +328,20 @@ pub fn story(snapshot: &Snapshot, plan: &Plan) -> String {
             ": {mode}, {voters} voters, config version {version}"
         ));
     }
-    if let Some(waiting) = plan.waiting.first() {
-        story.push_str(&format!("; waiting for {waiting}"));
+    waits(story, plan)
+}
+
+/// `text`, and all that is waited for.
+fn waits(mut text: String, plan: &Plan) -> String {
+    for (n, waiting) in plan.waiting.iter().enumerate() {
+        text.push_str(if n == 0 {
+            "; waiting for "
+        } else {
+            "; and for "
+        });
+        text.push_str(&waiting.to_string());
     }
-    story
+    text
 }
 
 /// An error and its sources on one line.

@@ -90,6 +90,7 @@ fn missing(view: View, config: &Ensemble, id: ServerId) -> Vec<String> {
                 format!("{instance} is {}, {probe}", i.state)
             }
             (false, Some((instance, i)), None) => format!("{instance} is {}", i.state),
+            (false, None, _) if fleet.is_none() => "EC2 has not told of its instance".to_owned(),
             (false, None, _) => "its instance is not known".to_owned(),
         };
         Some(format!(

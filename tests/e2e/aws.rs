@@ -6,10 +6,9 @@ use serde_json::{Value, json};
 use zk_bootstrap::aws::record::Record;
 use zk_bootstrap::model::fleet::Me;
 
-use crate::stage::{LATE, SOON, impatient, looks, world, world_of};
+use crate::stage::{GROUP, LATE, SOON, impatient, looks, world, world_of};
 use crate::world::client;
 
-const GROUP: &str = "/zookeeper/zk";
 /// Each lost reply to the marker's creation costs its grace; three of them are as good as never.
 const LOSSY: Duration = Duration::from_secs(300);
 
@@ -88,6 +87,8 @@ fn answers_in_pages_of_one_are_read_to_their_end() {
     let follower = world.followers().remove(0);
     world.terminate(&follower);
     assert_eq!(world.await_ensemble(SOON).voters.len(), 3);
+    let applied = world.cloud.tell("clear_faults", json!({}))["applied"]["1"].as_u64();
+    assert!(applied > Some(0), "{applied:?}");
     world.assert_nothing_lost(&writer.finish());
 }
 
