@@ -99,7 +99,7 @@ fn is_of(view: View, lineage: &Lineage, server: ServerId) -> bool {
 
 fn running_joiner(view: View, founded: &Founded, id: ServerId) -> Plan {
     let server = &view.snapshot.server;
-    if let (Some(serving), Some(committed)) = (server.serving(), server.ensemble()) {
+    if let (Some(serving), Some(committed)) = (server.serving(), view.committed_here()) {
         if serving.synced == Some(true) {
             let add = membership::add(view, id, committed);
             return acts(Situation::Synced, vec![add], Next::Here);

@@ -85,7 +85,7 @@ fn strangers(view: View) -> Option<Waiting> {
 fn own_member_id(view: View) -> Option<ServerId> {
     let identity = view.disk.identity.as_ref()?;
     let own = identity.instance == view.me.instance && view.disk.myid == Some(identity.server);
-    let config = match (view.service, view.snapshot.server.ensemble()) {
+    let config = match (view.service, view.committed_here()) {
         (Service::Running, Some(committed)) => committed,
         _ => view.disk.dynamic.as_ref()?,
     };
@@ -101,10 +101,7 @@ fn start_member(view: View) -> Plan {
 }
 
 fn running_member(view: View, id: ServerId) -> Plan {
-    match (
-        view.snapshot.server.serving(),
-        view.snapshot.server.ensemble(),
-    ) {
+    match (view.snapshot.server.serving(), view.committed_here()) {
         (Some(serving), Some(committed)) => duties::serving(view, id, serving, committed),
         _ => duties::not_serving(view, id),
     }

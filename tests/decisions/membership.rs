@@ -1,5 +1,7 @@
 use zk_bootstrap::model::disk::ZooCfg;
+use zk_bootstrap::model::ensemble::Ensemble;
 use zk_bootstrap::model::fleet::InstanceState;
+use zk_bootstrap::model::id::ConfigVersion;
 use zk_bootstrap::model::plan::{Action, Situation};
 use zk_bootstrap::model::probe::{Mode, Probe};
 use zk_bootstrap::model::snapshot::{Answer, Snapshot};
@@ -119,6 +121,25 @@ fn a_member_with_its_data_starts_first_and_asks_questions_later() {
         .prints(
             "situation: a member whose server is down
          1. start ZooKeeper",
+        );
+}
+
+/// A server that synced while a change was committed tells the config before it.
+#[test]
+fn a_joiner_whose_server_missed_a_change_is_added_at_the_version_that_its_peers_tell() {
+    let newer = Ensemble {
+        version: ConfigVersion(0x1_0000_0017),
+        ..config(&THREE)
+    };
+    given('d', "abcd")
+        .three_joined()
+        .claim("4", 'd', &[])
+        .files_of(4, &THREE)
+        .runs(serving(Mode::Follower, config(&[(1, 'a'), (2, 'b')])))
+        .peer('a', serving(Mode::Leader, newer))
+        .prints(
+            "situation: synced, not yet a member
+             1. reconfig at version 100000017: add server.4=10.0.0.4:2888:3888:participant;2181",
         );
 }
 
