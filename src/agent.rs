@@ -1,10 +1,13 @@
 //! The loop: look, plan, check, apply, pace.
 
+use std::mem::Discriminant;
 use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
 
 use crate::decide;
 use crate::model::ensemble::Ensemble;
-use crate::model::plan::{Action, Next, Plan};
+use crate::model::plan::{Action, Next, Plan, Situation, Waiting};
 use crate::model::policy::Policy;
 use crate::model::snapshot::Snapshot;
 
@@ -81,6 +84,20 @@ enum Applied {
     Failed,
 }
 
+/// What the log said last of where this instance stands.
+#[derive(Debug)]
+struct Told {
+    situation: Situation,
+    /// The kinds of what is waited for; their texts count down and flicker.
+    waiting: Vec<Discriminant<Waiting>>,
+    /// Since when it has been so.
+    since: Timestamp,
+    at: Timestamp,
+}
+
+/// How long the log is silent while the same is waited for.
+const REMINDER: SignedDuration = SignedDuration::from_secs(60);
+
 /// How long the agent lets things be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pace {
@@ -108,6 +125,8 @@ pub struct Agent<W> {
     jitter: fastrand::Rng,
     look: Look,
     last: Option<Plan>,
+    told: Option<Told>,
+    warned: Vec<String>,
     members: Option<Ensemble>,
     rounds: u32,
     looks_here: u32,
@@ -128,6 +147,8 @@ impl<W: World> Agent<W> {
             // A member with its data at hand starts its server before anybody is asked.
             look: Look::Here,
             last: None,
+            told: None,
+            warned: Vec::new(),
             members: None,
             rounds: 0,
             looks_here: 0,
@@ -231,23 +252,58 @@ impl<W: World> Agent<W> {
         pause.mul_f64(0.5 + self.jitter.f64() / 2.0)
     }
 
-    /// One line for each change of situation, and for each member that came or went.
+    /// What an operator reads in the journal: each change of situation or of what is waited for,
+    /// each new warning, each member that came or went.
     fn tell(&mut self, snapshot: &Snapshot, plan: &Plan) {
-        let last = self.last.as_ref();
-        let waiting = || match plan.waiting.first() {
-            None => String::new(),
-            Some(first) => format!("; waiting for {first}"),
-        };
-        if last.map(|p| p.situation) != Some(plan.situation) {
-            tracing::info!("{}{}", plan.situation, waiting());
-        } else if last.is_some_and(|p| p.waiting != plan.waiting) {
-            tracing::debug!("{}{}", plan.situation, waiting());
-        }
-        for warning in &plan.warnings {
-            if last.is_none_or(|p| !p.warnings.contains(warning)) {
-                tracing::warn!("{warning}");
+        self.tell_situation(snapshot.at, plan);
+        // Who was not asked gives no reason to warn.
+        if self.look != Look::Here {
+            for warning in &plan.warnings {
+                if !self.warned.contains(warning) {
+                    tracing::warn!("{warning}");
+                }
             }
+            self.warned.clone_from(&plan.warnings);
         }
+        self.tell_members(snapshot);
+    }
+
+    /// The same wait is told again each minute, since what is known of its reasons changes.
+    fn tell_situation(&mut self, at: Timestamp, plan: &Plan) {
+        let kinds: Vec<_> = plan.waiting.iter().map(std::mem::discriminant).collect();
+        // What is waited for elsewhere is told when those elsewhere have been asked.
+        let is_early = self.look == Look::Here && plan.next == Next::Everywhere;
+        if is_early && plan.actions.is_empty() {
+            return;
+        }
+        let same = self.told.as_ref();
+        let same = same.filter(|told| told.situation == plan.situation);
+        // One's own server takes seconds to come up, as a rule.
+        let same = same.filter(|told| told.waiting == kinds || plan.next == Next::Here);
+        let line = match same {
+            None => waits(plan.situation.to_string(), plan),
+            Some(told) => {
+                if kinds.is_empty() || at.duration_since(told.at) < REMINDER {
+                    return;
+                }
+                let seconds = at.duration_since(told.since).as_secs();
+                waits(format!("{}, for {seconds} s now", plan.situation), plan)
+            }
+        };
+        let since = same.map_or(at, |told| told.since);
+        match plan.waiting.iter().any(Waiting::is_for_operator) {
+            true => tracing::warn!("{line}"),
+            false => tracing::info!("{line}"),
+        }
+        self.told = Some(Told {
+            situation: plan.situation,
+            waiting: kinds,
+            since,
+            at,
+        });
+    }
+
+    fn tell_members(&mut self, snapshot: &Snapshot) {
         let Some(seen) = snapshot.server.ensemble() else {
             return;
         };
@@ -280,10 +336,20 @@ pub fn story(snapshot: &Snapshot, plan: &Plan) -> String {
             ": {mode}, {voters} voters, config version {version}"
         ));
     }
-    if let Some(waiting) = plan.waiting.first() {
-        story.push_str(&format!("; waiting for {waiting}"));
+    waits(story, plan)
+}
+
+/// `text`, and all that is waited for.
+fn waits(mut text: String, plan: &Plan) -> String {
+    for (n, waiting) in plan.waiting.iter().enumerate() {
+        text.push_str(if n == 0 {
+            "; waiting for "
+        } else {
+            "; and for "
+        });
+        text.push_str(&waiting.to_string());
     }
-    story
+    text
 }
 
 /// An error and its sources on one line.

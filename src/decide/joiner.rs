@@ -17,12 +17,12 @@ pub fn plan(view: View, founded: &Founded, claim: ClaimName, id: ServerId) -> Pl
         Service::Running => running_joiner(view, founded, id),
         Service::Stopped => match base(view, founded) {
             Some(base) => start_joiner(view, founded, claim, id, &base),
-            None => waits(Situation::Joining, unseen_base(founded)),
+            None => waits(Situation::Joining, unseen_base(view, founded)),
         },
     }
 }
 
-fn unseen_base(founded: &Founded) -> Waiting {
+fn unseen_base(view: View, founded: &Founded) -> Waiting {
     if founded.young && founded.founder_is_gone {
         return Waiting::Operator {
             remedy: format!(
@@ -33,7 +33,10 @@ fn unseen_base(founded: &Founded) -> Waiting {
             ),
         };
     }
-    Waiting::ServingMember
+    let peers = view.snapshot.peers.iter();
+    Waiting::ServingMember {
+        asked: peers.map(|(id, probe)| format!("{id} {probe}")).collect(),
+    }
 }
 
 /// The config to join from: the newest that a serving peer tells; while the ensemble is young,
@@ -101,7 +104,7 @@ fn running_joiner(view: View, founded: &Founded, id: ServerId) -> Plan {
         return acts(Situation::Joining, vec![Action::StopServer], Next::Here);
     }
     let server = &view.snapshot.server;
-    if let (Some(serving), Some(committed)) = (server.serving(), server.ensemble()) {
+    if let (Some(serving), Some(committed)) = (server.serving(), view.committed_here()) {
         if serving.synced == Some(true) {
             let add = membership::add(view, id, committed);
             // What the peers told before is outdated by this very change.

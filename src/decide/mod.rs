@@ -28,15 +28,16 @@ pub fn plan(snapshot: &Snapshot, policy: &Policy) -> Plan {
         Ok(view) => view,
         Err(waiting) => return waits(Situation::Blind, waiting),
     };
+    // What is on the disk comes first: a member needs nobody's leave to start or to serve.
+    let member = own_member_id(view);
+    if member.is_some() && view.service == Service::Stopped {
+        return start_member(view);
+    }
     if let Some(contradiction) = strangers(view) {
         return waits(Situation::Halted, contradiction);
     }
-    // What is on the disk comes first: a member needs nobody's leave to start or to serve.
-    if let Some(id) = own_member_id(view) {
-        return match view.service {
-            Service::Stopped => start_member(view),
-            Service::Running => running_member(view, id),
-        };
+    if let Some(id) = member {
+        return running_member(view, id);
     }
     newcomer::plan(view).unwrap_or_else(|waiting| waits(Situation::Blind, waiting))
 }
@@ -84,7 +85,7 @@ fn strangers(view: View) -> Option<Waiting> {
 fn own_member_id(view: View) -> Option<ServerId> {
     let identity = view.disk.identity.as_ref()?;
     let own = identity.instance == view.me.instance && view.disk.myid == Some(identity.server);
-    let config = match (view.service, view.snapshot.server.ensemble()) {
+    let config = match (view.service, view.committed_here()) {
         (Service::Running, Some(committed)) => committed,
         _ => view.disk.dynamic.as_ref()?,
     };
@@ -100,10 +101,7 @@ fn start_member(view: View) -> Plan {
 }
 
 fn running_member(view: View, id: ServerId) -> Plan {
-    match (
-        view.snapshot.server.serving(),
-        view.snapshot.server.ensemble(),
-    ) {
+    match (view.snapshot.server.serving(), view.committed_here()) {
         (Some(serving), Some(committed)) => duties::serving(view, id, serving, committed),
         _ => duties::not_serving(view, id),
     }

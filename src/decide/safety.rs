@@ -118,7 +118,7 @@ fn change(
     expected: crate::model::id::ConfigVersion,
     added: usize,
 ) -> Vec<(bool, &'static str)> {
-    let Some(seen) = view.snapshot.server.ensemble() else {
+    let Some(seen) = view.committed_here() else {
         return vec![(false, VERSION)];
     };
     let dead: BTreeSet<ServerId> = fate::terminated_members(view, seen)

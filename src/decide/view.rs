@@ -75,6 +75,16 @@ impl<'a> View<'a> {
         own.into_iter().chain(peers).max_by_key(|e| e.version)
     }
 
+    /// The committed config that changes go out from: the newest told, while the own server serves
+    /// and tells one, too.
+    ///
+    /// The own server's is not enough. A change that commits while it syncs (after NEWLEADER, before
+    /// UPTODATE) never reaches its `conf`, which is then old until the next change: no change that
+    /// names that version would ever be taken.
+    pub fn committed_here(&self) -> Option<&'a Ensemble> {
+        self.snapshot.server.ensemble().and(self.committed())
+    }
+
     /// The newest committed config that another serving server told.
     pub fn committed_by_peers(&self) -> Option<&'a Ensemble> {
         let peers = self.snapshot.peers.values();

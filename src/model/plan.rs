@@ -188,7 +188,10 @@ pub enum Waiting {
     /// This instance's server to sync with its leader.
     Sync,
     /// Any member to serve and tell the config.
-    ServingMember,
+    ServingMember {
+        /// The peers that were asked, with what they answered.
+        asked: Vec<String>,
+    },
     /// Enough voters to make a quorum.
     Quorum {
         /// The voters that do not answer, with what is known of their instances.
@@ -201,4 +204,11 @@ pub enum Waiting {
         /// Its instance.
         instance: InstanceId,
     },
+}
+
+impl Waiting {
+    /// Whether nothing but an operator can end it.
+    pub fn is_for_operator(&self) -> bool {
+        matches!(self, Waiting::Operator { .. })
+    }
 }
