@@ -206,8 +206,8 @@ impl<W: World> Agent<W> {
         if here {
             self.patience = self.waited + self.waited.min(self.pace.aws);
         }
-        let settled = wholly && plan.next == Next::AtLeisure;
-        let no_older_than = match progress || settled || here || applied == Applied::Overtaken {
+        let patient = wholly && plan.next != Next::Everywhere;
+        let no_older_than = match progress || patient || applied == Applied::Overtaken {
             true => self.pace.aws,
             false => Duration::ZERO,
         };

@@ -7,7 +7,7 @@ use zk_bootstrap::cli::{Cli, Command, Exit, commands, log, run};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::try_parse().and_then(Cli::unambiguous) {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are no errors; everything else is EX_USAGE, not clap's 2.

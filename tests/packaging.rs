@@ -70,15 +70,18 @@ fn a_key_that_systemd_does_not_know_would_be_noticed() {
 }
 
 #[test]
-fn the_agents_sandbox_leaves_little_exposed() {
-    let unit = on_this_machine(AGENT);
-    let unit = unit.to_str().expect("a path in UTF-8");
-    let output = run(
-        "systemd-analyze",
-        &["security", "--offline=yes", "--threshold=15", unit],
-    );
-    let report = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{report}");
+fn the_sandboxes_leave_little_exposed() {
+    for (unit, tenths) in [(AGENT, 11), (SERVER, 15)] {
+        let unit = on_this_machine(unit);
+        let unit = unit.to_str().expect("a path in UTF-8");
+        let threshold = format!("--threshold={tenths}");
+        let output = run(
+            "systemd-analyze",
+            &["security", "--offline=yes", &threshold, unit],
+        );
+        let report = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{report}");
+    }
 }
 
 #[test]
@@ -101,6 +104,28 @@ fn nothing_that_happens_to_the_agent_stops_the_server() {
             assert!(!tied, "{unit}: {key}={other}");
         }
     }
+}
+
+#[test]
+fn the_server_does_not_wait_for_the_agent_which_waits_for_the_server() {
+    assert_eq!(values(AGENT, "Type"), ["notify"]);
+    for (unit, key, other) in [(SERVER, "After", AGENT), (AGENT, "Before", SERVER)] {
+        let waits = values(unit, key).iter().any(|value| value.contains(other));
+        assert!(
+            !waits,
+            "{unit}: {key}={other} would make each wait for the other"
+        );
+    }
+}
+
+#[test]
+fn the_agent_and_the_server_may_be_restarted_as_often_as_needed() {
+    for unit in [AGENT, SERVER] {
+        assert_eq!(values(unit, "StartLimitIntervalSec"), ["0"], "{unit}");
+    }
+    assert_eq!(values(AGENT, "Restart"), ["always"]);
+    // Those of a wrong command line and of a wrong configuration.
+    assert_eq!(values(AGENT, "RestartPreventExitStatus"), ["64 78"]);
 }
 
 #[test]

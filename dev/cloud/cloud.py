@@ -58,6 +58,7 @@ fault          kind, service=null, action=null, instance=null, seconds=0, probab
                       lost_reply            the call takes effect, then TCP reset
                       empty                 a well-formed answer without content (reads)
                       partial               DescribeInstances without the instances in `hide`
+                      pages                 one reservation, log stream or event a page (reads)
                       stale                 the newest answer to the same question that is at least
                                             `seconds` old, else the oldest (reads)
                service: "ec2", "autoscaling", "logs". `probability` is seeded by `start`.

@@ -5,15 +5,17 @@ answer. A `Rule` selects calls and says what happens to them; `Rules` is the ord
 """
 
 import hashlib
+import json
 import random
 import re
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qs
 from xml.etree import ElementTree
 
 KINDS = (
-    "throttle", "denied", "http500", "reset", "hang", "delay", "empty", "partial", "stale", "lost_reply"
+    "throttle", "denied", "http500", "reset", "hang", "delay", "empty", "partial", "stale", "pages",
+    "lost_reply",
 )
 TIMED = ("hang", "delay", "stale")
 
@@ -43,6 +45,9 @@ MESSAGES = {
     "denied": "You are not authorized to perform this operation.",
     "http500": "An internal error has occurred.",
 }
+
+# The reads that come in pages.
+PAGED = ("ec2:DescribeInstances", "logs:DescribeLogStreams", "logs:FilterLogEvents")
 
 # An answer that is well formed and knows nothing, for every read that the agent does.
 EMPTY = {
@@ -150,6 +155,13 @@ def without_instances(reply: Reply, hidden: list[str]) -> Reply:
     return _xml(reply.status, ElementTree.tostring(root, encoding="unicode"))
 
 
+def one_a_page(call: Call) -> Call:
+    """The same question, asking for pages of one; a service may always give fewer than asked for."""
+    if call.service == "logs":
+        return replace(call, body=json.dumps({**json.loads(call.body), "limit": 1}).encode())
+    return replace(call, body=re.sub(rb"MaxResults=\d+", b"MaxResults=1", call.body))
+
+
 def _xml(status: int, body: str) -> Reply:
     return Reply(status, [("Content-Type", "text/xml")], body.encode())
 
@@ -185,6 +197,8 @@ class Rule:
         if self.count is not None and self.applied >= self.count:
             return False
         if self.kind == "empty" and call.name not in EMPTY:
+            return False
+        if self.kind == "pages" and call.name not in PAGED:
             return False
         if self.kind == "partial" and call.name != "ec2:DescribeInstances":
             return False

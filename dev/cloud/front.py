@@ -6,7 +6,9 @@ import traceback
 from collections import Counter, deque
 from collections.abc import Callable
 
-from faults import Call, Reply, Rule, Rules, access_key, empty, error, parse_call, without_instances
+from faults import (
+    Call, Reply, Rule, Rules, access_key, empty, error, one_a_page, parse_call, without_instances
+)
 from http_server import Handler, Server
 
 # The access key of the cloud's own commands: never hit by a fault, never counted.
@@ -57,9 +59,9 @@ class Front:
         path, _, query = connection.path.partition("?")
         call = parse_call(connection.headers, query, body)
 
-        def live() -> Reply:
-            reply = self._live(connection.command, path, query, connection.headers, call)
-            self._remember(call, reply)
+        def live(asked: Call = call) -> Reply:
+            reply = self._live(connection.command, path, query, connection.headers, asked)
+            self._remember(asked, reply)
             return reply
 
         rule = None
@@ -73,7 +75,7 @@ class Front:
         else:
             connection.send(reply)
 
-    def _struck(self, rule: Rule, call: Call, live: Callable[[], Reply]) -> Reply | None:
+    def _struck(self, rule: Rule, call: Call, live: Callable[..., Reply]) -> Reply | None:
         """The answer under a fault; None breaks the connection."""
         match rule.kind:
             case "throttle" | "denied" | "http500":
@@ -84,6 +86,8 @@ class Front:
                 return without_instances(live(), rule.hide)
             case "stale":
                 return self._recall(call, rule.seconds) or live()
+            case "pages":
+                return live(one_a_page(call))
             case "delay":
                 rule.lifted.wait(rule.seconds)
                 return live()

@@ -235,6 +235,24 @@ class CloudTest(unittest.TestCase):
         self.cloud("fault", kind="partial", hide=[first])
         self.assertEqual(set(self.listed()), set(others))
 
+    def test_pages_of_one_hold_everything_together(self):
+        for stream in ("1", "2"):
+            self.cloud("create_stream", group=GROUP, stream=stream)
+            for message in ("a", "b"):
+                self.cloud("put_event", group=GROUP, stream=stream, message=message)
+
+        def pages(client, call, **arguments):
+            return list(client.get_paginator(call).paginate(**arguments))
+
+        before = self.listed()
+        self.cloud("fault", kind="pages")
+        found = pages(self.ec2, "describe_instances", MaxResults=1000)
+        sizes = [sum(len(r["Instances"]) for r in page["Reservations"]) for page in found]
+        self.assertEqual((len(before), sizes), (3, [1, 1, 1]))
+        for call, key, count in (("describe_log_streams", "logStreams", 2), ("filter_log_events", "events", 4)):
+            found = pages(self.logs, call, logGroupName=GROUP)
+            self.assertEqual([len(page[key]) for page in found], [1] * count)
+
     def test_a_stale_answer_is_the_one_from_before(self):
         before = self.listed()
         self.cloud("terminate", instance=self.instances[0]["id"])

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use aws_config::imds::client::Client;
+use aws_config::imds::client::error::ImdsError;
 use aws_config::provider_config::ProviderConfig;
 use aws_smithy_http_client::proxy::ProxyConfig;
 
@@ -69,9 +70,18 @@ pub async fn group(client: &Client) -> Option<String> {
 
 async fn value(client: &Client, path: &str) -> Result<String, AwsError> {
     let answer = client.get(format!("/latest/meta-data/{path}")).await;
-    let answer = answer.map_err(|error| AwsError::Call {
-        call: "instance metadata",
-        source: error.into(),
+    let call = "instance metadata";
+    let answer = answer.map_err(|error| match error {
+        // By itself it would print the whole answer: headers, and some proxy's page.
+        ImdsError::ErrorResponse(answer) => AwsError::Refused {
+            call,
+            code: answer.response().status().to_string(),
+            message: format!("no answer to {path}"),
+        },
+        error => AwsError::Call {
+            call,
+            source: error.into(),
+        },
     })?;
     Ok(answer.as_ref().trim().to_owned())
 }

@@ -7,16 +7,14 @@ pub mod run;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+
+use crate::config::DEFAULT_PATH;
 
 /// Turns an AWS Auto Scaling group into a ZooKeeper ensemble, and keeps it one.
 #[derive(Debug, Parser)]
-#[command(
-    name = "zk-bootstrap",
-    version,
-    about,
-    args_conflicts_with_subcommands = true
-)]
+#[command(name = "zk-bootstrap", version, about)]
 pub struct Cli {
     /// What to do; without it and without --dry-run, this help is shown.
     #[command(subcommand)]
@@ -31,12 +29,27 @@ pub struct Cli {
     pub plan: PlanArgs,
 
     /// The configuration file; drop-ins are read from `config.d/*.toml` beside it.
-    #[arg(long, global = true, value_name = "FILE", default_value = DEFAULT_CONFIG)]
+    #[arg(long, global = true, value_name = "FILE", default_value = DEFAULT_PATH)]
     pub config: PathBuf,
 }
 
-/// Where the configuration is unless told otherwise.
-pub const DEFAULT_CONFIG: &str = "/etc/zk-bootstrap/config.toml";
+impl Cli {
+    /// The same, unless a dry run is asked for beside a command: `--dry-run run` must not run.
+    ///
+    /// (clap's own `args_conflicts_with_subcommands` would refuse `--config FILE run`, too.)
+    ///
+    /// # Errors
+    /// That the two do not go together.
+    pub fn unambiguous(self) -> Result<Self, clap::Error> {
+        let PlanArgs { from, output } = &self.plan;
+        let dry_run = self.dry_run || from.is_some() || *output != Output::default();
+        if self.command.is_some() && dry_run {
+            let what = "--dry-run, and --from and --output before a command, go with no command";
+            return Err(Cli::command().error(ErrorKind::ArgumentConflict, what));
+        }
+        Ok(self)
+    }
+}
 
 /// The subcommands.
 #[derive(Debug, Subcommand)]

@@ -43,10 +43,11 @@ impl fmt::Display for Problem {
         if let Origin::File { .. } = origin {
             write!(f, "{origin}: ")?;
         }
-        match key.as_str() {
-            "" => f.write_str(what),
-            key => write!(f, "{key} {what}"),
+        if !key.is_empty() {
+            // A key in quotes may have a line break in it.
+            write!(f, "{} ", key.replace(char::is_control, "?"))?;
         }
+        f.write_str(what)
     }
 }
 

@@ -16,6 +16,8 @@ pub(super) enum Literal {
     Text(String),
     Number(i64),
     Flag(bool),
+    /// A table with nothing in it: its keys may all be comments.
+    EmptyTable,
     /// What no key takes, by its name: `an array`.
     Other(&'static str),
 }
@@ -26,6 +28,7 @@ impl fmt::Display for Literal {
             Literal::Text(text) => write!(f, "{}", toml::Value::String(text.clone())),
             Literal::Number(number) => write!(f, "{number}"),
             Literal::Flag(flag) => write!(f, "{flag}"),
+            Literal::EmptyTable => f.write_str("an empty table"),
             Literal::Other(what) => f.write_str(what),
         }
     }
@@ -115,7 +118,7 @@ fn collect(
             DeValue::Float(_) => Literal::Other("a fraction"),
             DeValue::Datetime(_) => Literal::Other("a date"),
             DeValue::Array(_) => Literal::Other("an array"),
-            DeValue::Table(_) => Literal::Other("an empty table"),
+            DeValue::Table(_) => Literal::EmptyTable,
         };
         let origin = at(name.span().start);
         found.insert(key, Found { literal, origin });

@@ -193,13 +193,13 @@ fn scheme(reader: &mut Reader, membership: &Membership) {
                 ("membership.size", size.is_some()),
             ];
             for (key, _) in of_tags.iter().filter(|(_, set)| *set) {
-                let what = "is of the scheme \"tags\", but membership.scheme is \"asg\"";
+                let what = "is of the scheme \"tags\": set membership.scheme, or remove it";
                 reader.wrong(key, what);
             }
         }
         Scheme::Tags => {
             if group.is_some() {
-                let what = "is of the scheme \"asg\", but membership.scheme is \"tags\"";
+                let what = "is of the scheme \"asg\": remove it, or membership.scheme";
                 reader.wrong("membership.group", what);
             }
             for (key, value) in [("tag_key", tag_key), ("tag_value", tag_value)] {

@@ -1,8 +1,8 @@
 //! Drop-ins to settings: what the operator wrote, judged, with the origin of each value.
 //!
 //! The main file and then `config.d/*.toml` beside it, in the order of their names, are laid over
-//! the defaults key by key. Every key of every file is judged before anything starts, and all
-//! that is wrong is told at once.
+//! the defaults key by key. Every key, and every value that no later file replaces, is judged
+//! before anything starts, and all that is wrong is told at once.
 
 mod error;
 mod files;

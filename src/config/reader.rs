@@ -96,10 +96,11 @@ impl Reader {
 
     /// The effective configuration, if nothing was wrong and no key is left over.
     pub(super) fn finish(mut self) -> Result<String, ConfigError> {
-        for (key, Found { origin, .. }) in std::mem::take(&mut self.found) {
-            let what = match self.is_table(&key) {
-                true => format!("is a table: write [{key}] and its keys below"),
-                false => format!("is unknown; did you mean {}?", self.nearest(&key)),
+        for (key, Found { literal, origin }) in std::mem::take(&mut self.found) {
+            let what = match (self.is_table(&key), literal) {
+                (true, Literal::EmptyTable) => continue,
+                (true, _) => format!("is a table: write [{key}] and its keys below"),
+                (false, _) => format!("is unknown; did you mean {}?", self.nearest(&key)),
             };
             self.problems.push(Problem { origin, key, what });
         }

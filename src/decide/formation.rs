@@ -49,17 +49,16 @@ pub fn recognise(view: View, register: &Register, held: Option<ServerId>) -> For
     };
     let started = claim.journal.contains(&Milestone::Started);
     let Some(owner) = claim.valid_owner() else {
-        return match standing(view, claim) {
-            Standing::Pending(left) => Formation::Pending(Waiting::Grace {
+        return match (standing(view, claim), evidence_of_data(view, register)) {
+            (Standing::Pending(left), _) => Formation::Pending(Waiting::Grace {
                 claim: marker,
                 left,
             }),
-            Standing::Held(_) | Standing::Vacant if evidence_of_data(view, register).is_none() => {
-                Formation::Open(marker.next())
-            }
-            Standing::Held(_) | Standing::Vacant => Formation::Halted(marker_is_missing(
-                "a server that answers although the newest marker has no owner",
-            )),
+            (_, None) => Formation::Open(marker.next()),
+            (_, Some(_)) if everything_is_gone(view, register) => Formation::AllLost(marker.next()),
+            (_, Some(evidence)) => Formation::Halted(marker_is_missing(&format!(
+                "{evidence}, although the newest marker has no owner"
+            ))),
         };
     };
     let founder_is_gone = matches!(fate::of_owner(view, claim), Fate::Terminated(_));
@@ -69,7 +68,9 @@ pub fn recognise(view: View, register: &Register, held: Option<ServerId>) -> For
     if !started && (founder_is_gone || mistaken) && evidence_of_data(view, register).is_none() {
         return Formation::Open(marker.next());
     }
-    if everything_is_gone(view, register) {
+    // A new generation's founder that has yet to start is nobody's loss.
+    let unused = !started && !founder_is_gone && !mistaken;
+    if !unused && everything_is_gone(view, register) {
         return Formation::AllLost(marker.next());
     }
     let joined = register

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::fate::{self, Fate};
 use super::view::View;
-use crate::model::claim::{Claim, ClaimName, Owner, Slot};
+use crate::model::claim::{Claim, ClaimName, Owner, Register, Slot};
 use crate::model::ensemble::Ensemble;
 use crate::model::fleet::Fleet;
 use crate::model::id::ServerId;
@@ -88,7 +88,9 @@ pub fn pending(view: View) -> Option<(ClaimName, Duration)> {
 ///
 /// Every peer starts looking at its own place in the sorted list of peers, so that many that
 /// come at once, with the same list before them, each ask for another id. An id that was held
-/// before is taken up again only when a serving member's config shows that it is free there.
+/// before is taken up again only when a serving member's config shows that it is free there, and
+/// never at the address at which it was held: id and address together name one instance for ever,
+/// so that an old claim and a new config are never taken for the same server's.
 pub fn choose(view: View, fleet: &Fleet) -> Option<ClaimName> {
     let register = view.register().ok()?;
     let committed = view.committed();
@@ -102,7 +104,8 @@ pub fn choose(view: View, fleet: &Fleet) -> Option<ClaimName> {
             None => Some(ClaimName::first(Slot::Server(id))),
             Some((name, claim)) => {
                 let vacant = standing(view, claim) == Standing::Vacant;
-                (vacant && (committed.is_some() || !founded)).then(|| name.next())
+                let shown_free = committed.is_some() || !founded;
+                (vacant && shown_free && !was_held_here(view, register, id)).then(|| name.next())
             }
         }
     };
@@ -114,6 +117,13 @@ pub fn choose(view: View, fleet: &Fleet) -> Option<ClaimName> {
         .iter()
         .chain(&ids[..start])
         .find_map(|id| free(*id))
+}
+
+/// Whether anybody who ever owned the id had this instance's address.
+fn was_held_here(view: View, register: &Register, id: ServerId) -> bool {
+    let claims = register.of(Slot::Server(id));
+    let mut owners = claims.filter_map(|(_, claim)| claim.owner.as_ref());
+    owners.any(|owner| owner.address == view.address())
 }
 
 fn members(committed: Option<&Ensemble>) -> BTreeSet<ServerId> {

@@ -99,7 +99,8 @@ fn running_joiner(view: View, id: ServerId) -> Plan {
     if let (Some(serving), Some(committed)) = (server.serving(), server.ensemble()) {
         if serving.synced == Some(true) {
             let add = membership::add(view, id, committed);
-            return acts(Situation::Synced, vec![add], Next::Here);
+            // What the peers told before is outdated by this very change.
+            return acts(Situation::Synced, vec![add], Next::Everywhere);
         }
         let mut plan = waits(Situation::Joining, Waiting::Sync);
         plan.next = Next::Here;
@@ -107,7 +108,7 @@ fn running_joiner(view: View, id: ServerId) -> Plan {
     }
     // Its file lists nobody who lives: a founder that was replaced, a config that has moved on.
     if let (Some(base), Some(file)) = (view.committed_by_peers(), &view.disk.dynamic) {
-        let known = |s: &Server| base.servers.values().any(|b| b.address == s.address);
+        let known = |s: &Server| base.get(s.id).is_some_and(|same| same.address == s.address);
         let others = file.servers.values().filter(|s| !s.is_at(view.address()));
         if !others.into_iter().any(known) && !base.has(id, view.address()) {
             return acts(Situation::Joining, vec![Action::StopServer], Next::Here);

@@ -37,6 +37,7 @@ const EMPTY: &str =
     "an empty database is allowed only to the founder, alone, before it ever served";
 const HELD: &str = "an id is used only while this instance holds it";
 const CLAIM: &str = "a claim is made only where the slot is vacant";
+const PAIR: &str = "an id is never held by two instances at the same address";
 const SECOND: &str = "no ensemble is founded while a peer serves or data is at hand";
 const DOWN: &str = "files are written and data is moved only while the server is down";
 const LINEAGE: &str = "data of another lineage is not joined with";
@@ -68,6 +69,7 @@ fn judge(view: View, plan: &Plan, n: usize, action: &Action) -> Vec<Violation> {
         Action::CreateLogGroup | Action::Tag { .. } | Action::StopServer => Vec::new(),
         Action::Claim { claim, .. } => vec![
             (is_vacant(view, claim.slot, claim.term), CLAIM),
+            (is_new_at_this_address(view, claim.slot), PAIR),
             (claim.slot != Slot::Ensemble || nothing_lives(view), SECOND),
         ],
         Action::Journal { claim, .. } => vec![(holds(view, *claim), HELD)],
@@ -147,6 +149,13 @@ fn is_vacant(view: View, slot: Slot, term: u32) -> bool {
         // Who may succeed the marker is the founding rules' business; a server id must be free.
         Some((_, claim)) => slot == Slot::Ensemble || standing(view, claim) == Standing::Vacant,
     }
+}
+
+/// The proof that a member is gone rests on it: its id and address lead to one owner alone.
+fn is_new_at_this_address(view: View, slot: Slot) -> bool {
+    let claims = view.register().into_iter().flat_map(|r| r.of(slot));
+    let mut owners = claims.filter_map(|(_, claim)| claim.owner.as_ref());
+    slot == Slot::Ensemble || owners.all(|owner| owner.address != view.address())
 }
 
 fn nothing_lives(view: View) -> bool {

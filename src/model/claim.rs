@@ -113,16 +113,18 @@ pub struct Register {
 }
 
 impl Register {
-    /// The newest claim on a slot: the only one that counts.
-    pub fn newest(&self, slot: Slot) -> Option<(ClaimName, &Claim)> {
+    /// All claims on a slot, the oldest first.
+    pub fn of(&self, slot: Slot) -> impl DoubleEndedIterator<Item = (ClaimName, &Claim)> {
         let all = ClaimName { slot, term: 1 }..=ClaimName {
             slot,
             term: u32::MAX,
         };
-        self.claims
-            .range(all)
-            .next_back()
-            .map(|(name, claim)| (*name, claim))
+        self.claims.range(all).map(|(name, claim)| (*name, claim))
+    }
+
+    /// The newest claim on a slot: the only one that counts.
+    pub fn newest(&self, slot: Slot) -> Option<(ClaimName, &Claim)> {
+        self.of(slot).next_back()
     }
 
     /// The newest claim on each server id.

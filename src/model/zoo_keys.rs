@@ -73,6 +73,14 @@ const REFUSED: &[(&str, &str)] = &[
         "would acknowledge writes that are on no disk yet",
     ),
     (
+        "syncEnabled",
+        "would keep what a joiner was sent off its disk, and then let it vote",
+    ),
+    (
+        "observer.syncEnabled",
+        "would keep what a joiner was sent off its disk, and then let it vote",
+    ),
+    (
         "oraclePath",
         "would let a file decide where a quorum has to",
     ),

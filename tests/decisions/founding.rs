@@ -3,8 +3,9 @@ use zk_bootstrap::model::fleet::{InstanceState, Lifecycle};
 use zk_bootstrap::model::plan::Situation;
 use zk_bootstrap::model::policy::WhenAllIsLost;
 use zk_bootstrap::model::probe::{Mode, Probe};
+use zk_bootstrap::model::snapshot::Answer;
 
-use crate::given::{config, given, serving, unknown};
+use crate::given::{config, given, id, serving, unknown};
 
 #[test]
 fn the_first_of_all_creates_the_log_group_too() {
@@ -192,6 +193,43 @@ fn when_everything_is_lost_the_operator_decides_beforehand() {
         .prints(
             "situation: every copy of the data is gone
          1. create log stream ensemble.2 as server 4",
+        );
+}
+
+#[test]
+fn the_founder_of_the_next_generation_founds_once() {
+    let plan = given('d', "abcd")
+        .three_joined()
+        .claim("4", 'd', &[])
+        .claim("ensemble.2", 'd', &[])
+        .with(|s, p| {
+            p.when_all_is_lost = WhenAllIsLost::Refound;
+            if let Answer::Known { value, .. } = &mut s.register {
+                let marker = "ensemble.2".parse().expect("the marker");
+                let claim = value.claims.get_mut(&marker).expect("it is there");
+                claim.owner.as_mut().expect("an owner").server = id(4);
+            }
+        })
+        .state('a', InstanceState::Terminated)
+        .state('b', InstanceState::Terminated)
+        .state('c', InstanceState::Terminated)
+        .plan();
+    assert_eq!(plan.situation, Situation::Founding, "{plan}");
+}
+
+#[test]
+fn a_next_generation_whose_founder_never_wrote_its_record_is_succeeded() {
+    given('d', "abcd")
+        .three_joined()
+        .claim("4", 'd', &[])
+        .claim_at("ensemble.2", None, 301, &[])
+        .state('a', InstanceState::Terminated)
+        .state('b', InstanceState::Terminated)
+        .state('c', InstanceState::Terminated)
+        .with(|_, p| p.when_all_is_lost = WhenAllIsLost::Refound)
+        .prints(
+            "situation: every copy of the data is gone
+             1. create log stream ensemble.3 as server 4",
         );
 }
 

@@ -5,7 +5,7 @@ use zk_bootstrap::model::plan::{Action, Situation};
 use zk_bootstrap::model::probe::Mode;
 use zk_bootstrap::model::snapshot::Answer;
 
-use crate::given::{Given, config, given, instance, noon, serving};
+use crate::given::{Given, address, config, given, instance, noon, serving};
 
 fn claimed(given: &Given) -> Vec<String> {
     let actions = given.plan().actions;
@@ -80,6 +80,23 @@ fn a_vacant_id_is_claimed_in_its_next_term() {
         });
     let given = given.peer('c', serving(Mode::Leader, config(&[(2, 'c')])));
     assert_eq!(claimed(&given), ["1.2"]);
+}
+
+#[test]
+fn an_id_is_not_taken_up_again_at_the_address_at_which_it_was_held() {
+    let given = given('b', "ab")
+        .claim("ensemble", 'a', &[Started])
+        .claim("1", 'a', &[Started, Joined])
+        .state('a', InstanceState::Terminated)
+        .peer('c', serving(Mode::Leader, config(&[(2, 'c')])))
+        .claim("2", 'c', &[Started, Joined]);
+    assert_eq!(claimed(&given), ["1.2"]);
+    let at_the_same_address = given.with(|s, _| {
+        if let Answer::Known { value, .. } = &mut s.me {
+            value.address = address('a');
+        }
+    });
+    assert_eq!(claimed(&at_the_same_address), ["3"]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 use zk_bootstrap::model::disk::ZooCfg;
 use zk_bootstrap::model::fleet::InstanceState;
-use zk_bootstrap::model::plan::{Action, Situation};
+use zk_bootstrap::model::plan::{Action, Next, Situation};
 use zk_bootstrap::model::probe::{Mode, Probe};
 
 use crate::given::{config, given, serving, unknown};
@@ -39,6 +39,22 @@ fn a_joiner_waits_until_it_has_synced() {
 }
 
 #[test]
+fn a_joiner_whose_founder_was_replaced_at_the_same_address_begins_anew() {
+    let members = [(5, 'a')];
+    given('d', "abcd")
+        .three_joined()
+        .claim("4", 'd', &[])
+        .files_of(4, &[(1, 'a'), (4, 'd')])
+        .disk(|disk| disk.data = false)
+        .runs(Probe::NotServing)
+        .peer('a', serving(Mode::Leader, config(&members)))
+        .prints(
+            "situation: joining the ensemble
+             1. stop ZooKeeper",
+        );
+}
+
+#[test]
 fn a_synced_joiner_is_added_in_one_conditional_reconfig() {
     given('d', "abcd")
         .three_joined()
@@ -49,6 +65,17 @@ fn a_synced_joiner_is_added_in_one_conditional_reconfig() {
             "situation: synced, not yet a member
              1. reconfig at version 100000003: add server.4=10.0.0.4:2888:3888:participant;2181",
         );
+}
+
+#[test]
+fn after_its_own_change_a_joiner_does_not_rely_on_what_the_peers_told_before_it() {
+    let plan = given('d', "abcd")
+        .three_joined()
+        .claim("4", 'd', &[])
+        .files_of(4, &THREE)
+        .runs(serving(Mode::Follower, config(&THREE)))
+        .plan();
+    assert_eq!(plan.next, Next::Everywhere, "{plan}");
 }
 
 #[test]

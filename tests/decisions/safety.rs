@@ -120,6 +120,21 @@ fn claiming_an_id_that_another_may_hold_is_refused() {
 }
 
 #[test]
+fn claiming_an_id_at_the_address_of_an_earlier_owner_is_refused() {
+    let given = given('d', "bcd")
+        .claim("2", 'd', &[])
+        .claim_at("2.2", None, 301, &[]);
+    refused(
+        &given,
+        vec![Action::Claim {
+            claim: "2.3".parse().expect("a claim"),
+            server: id(2),
+        }],
+        "same address",
+    );
+}
+
+#[test]
 fn founding_beside_a_serving_peer_is_refused() {
     let given = given('d', "abcd").peer('a', serving(Mode::Leader, config(&THREE)));
     refused(

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::stage::{LATE, SOON, image, looks, world};
+use crate::stage::{LATE, SOON, image, looks, world, world_of};
 use crate::world::wait::wait_for;
 use crate::world::{World, distribution};
 
@@ -22,7 +22,7 @@ fn three_instances_with_zookeeper_3_9_5_become_one_ensemble() {
 fn founding(net: &str, zookeeper: std::path::PathBuf) {
     let mut image = image();
     image.zookeeper = zookeeper;
-    let mut world = World::start(net, 3, image);
+    let mut world = world_of(net, 3, image);
     let writer = world.writer();
     let config = world.await_ensemble(SOON);
     writer.await_more(20, SOON);

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::stage::{SOON, image, world};
-use crate::world::{World, distribution};
+use crate::stage::{SOON, image, world, world_of};
+use crate::world::distribution;
 
 /// Writes may pause this long while a leader is lost: an election, on a busy machine.
 const ELECTION: Duration = Duration::from_secs(8);
@@ -22,7 +22,7 @@ fn with_zookeeper_3_9_5_they_are_replaced_too() {
 fn replacement(net: &str, zookeeper: std::path::PathBuf) {
     let mut image = image();
     image.zookeeper = zookeeper;
-    let mut world = World::start(net, 3, image);
+    let mut world = world_of(net, 3, image);
     let writer = world.writer();
     world.await_ensemble(SOON);
     writer.await_more(20, SOON);

@@ -1,6 +1,8 @@
 //! What the tests have in common.
 
+use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -14,6 +16,51 @@ pub const SOON: Duration = Duration::from_secs(60);
 /// For a world in which much goes wrong or much goes on.
 pub const LATE: Duration = Duration::from_secs(150);
 
+/// Worlds side by side: three servers and agents each keep two cores busy, and a busy machine
+/// makes ZooKeeper's own deadlines pass.
+const WORLDS: usize = 2;
+
+static FREE: Mutex<usize> = Mutex::new(WORLDS);
+static FREED: Condvar = Condvar::new();
+
+/// A world that waited for its turn, and lets the next one have it when it is gone.
+pub struct Stage {
+    // Dropped in this order.
+    world: World,
+    _turn: Turn,
+}
+
+struct Turn;
+
+impl Turn {
+    fn take() -> Self {
+        let free = FREE.lock().unwrap_or_else(PoisonError::into_inner);
+        let wait = FREED.wait_while(free, |free| *free == 0);
+        *wait.unwrap_or_else(PoisonError::into_inner) -= 1;
+        Turn
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        *FREE.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        FREED.notify_one();
+    }
+}
+
+impl Deref for Stage {
+    type Target = World;
+    fn deref(&self) -> &World {
+        &self.world
+    }
+}
+
+impl DerefMut for Stage {
+    fn deref_mut(&mut self) -> &mut World {
+        &mut self.world
+    }
+}
+
 /// Instances with this build's agent and the packaged ZooKeeper.
 pub fn image() -> Image {
     Image {
@@ -23,9 +70,18 @@ pub fn image() -> Image {
     }
 }
 
+/// A world of so many instances of [`image`], all booting at once.
+pub fn world(net: &str, size: usize) -> Stage {
+    world_of(net, size, image())
+}
+
 /// A world of so many instances, all booting at once.
-pub fn world(net: &str, size: usize) -> World {
-    World::start(net, size, image())
+pub fn world_of(net: &str, size: usize, image: Image) -> Stage {
+    let turn = Turn::take();
+    Stage {
+        world: World::start(net, size, image),
+        _turn: turn,
+    }
 }
 
 /// Waits until an instance's agent has looked at AWS so many times more.

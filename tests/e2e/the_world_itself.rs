@@ -4,14 +4,14 @@ use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::stage::{SOON, image};
+use crate::stage::{SOON, image, world_of};
 use crate::world::bare::{BareServer, line};
 use crate::world::client::{Client, mode};
+use crate::world::distribution;
 use crate::world::instance::SECRET;
 use crate::world::process;
 use crate::world::wait::wait_for;
 use crate::world::writer::{PARENT, Writer};
-use crate::world::{World, distribution};
 
 #[test]
 fn a_trio_configured_by_hand_serves_a_writer_and_nothing_outlives_its_world() {
@@ -27,7 +27,7 @@ fn a_trio_of_zookeeper_3_9_5_does_too() {
 fn trio(net: &str, zookeeper: std::path::PathBuf) {
     let mut image = image();
     image.zookeeper = zookeeper;
-    let world = World::empty(net, image);
+    let world = world_of(net, 0, image);
     let address = |host: u8| -> Ipv4Addr { format!("{net}.{host}").parse().expect("an address") };
     let members = [1, 2, 3].map(|id| (id, address(200 + id), "participant"));
     for id in [1, 2, 3] {

@@ -83,13 +83,14 @@ pub(in crate::config) fn zoo_key(name: &str, literal: &Literal) -> Judged<String
         Literal::Flag(flag) => Ok(flag.to_string()),
         Literal::Text(_) => {
             let text = line(4096)(literal)?;
-            match text.contains('\\') {
-                true => Err("has a backslash, which zoo.cfg takes for an escape".to_owned()),
-                false => Ok(text),
+            if text.contains('\\') || !text.is_ascii() {
+                let what = "has a backslash or a letter beyond ASCII, which zoo.cfg escapes";
+                return Err(what.to_owned());
             }
+            Ok(text)
         }
-        Literal::Other(what) => Err(format!(
-            "is {what}, but must be a text, a number, true or false"
+        Literal::EmptyTable | Literal::Other(_) => Err(format!(
+            "is {literal}, but must be a text, a number, true or false"
         )),
     }
 }

@@ -1,0 +1,104 @@
+//! Which situations and actions the histories went through.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use zk_bootstrap::model::plan::{Action, Plan, Situation};
+
+#[derive(Debug, Default)]
+pub struct Coverage {
+    pub situations: BTreeMap<Situation, u64>,
+    pub actions: BTreeMap<&'static str, u64>,
+}
+
+impl Coverage {
+    pub fn planned(&mut self, plan: &Plan) {
+        *self.situations.entry(plan.situation).or_default() += 1;
+    }
+
+    pub fn applied(&mut self, action: &Action) {
+        *self.actions.entry(kind(action)).or_default() += 1;
+    }
+
+    /// What no history went through.
+    pub fn missing(&self) -> Vec<String> {
+        let unseen = |s: &&Situation| !self.situations.contains_key(s);
+        let situations = SITUATIONS.iter().filter(unseen).map(ToString::to_string);
+        let undone = |a: &&&str| !self.actions.contains_key(**a);
+        let actions = ACTIONS.iter().filter(undone).map(ToString::to_string);
+        situations.chain(actions).collect()
+    }
+
+    pub fn add(&mut self, other: Coverage) {
+        for (situation, count) in other.situations {
+            *self.situations.entry(situation).or_default() += count;
+        }
+        for (action, count) in other.actions {
+            *self.actions.entry(action).or_default() += count;
+        }
+    }
+}
+
+impl fmt::Display for Coverage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let situations = self.situations.iter().map(|(s, n)| (format!("{s:?}"), n));
+        let actions = self.actions.iter().map(|(a, n)| ((*a).to_owned(), n));
+        let counts = situations.chain(actions);
+        let counts: Vec<String> = counts.map(|(what, n)| format!("{what} {n}")).collect();
+        f.write_str(&counts.join(", "))
+    }
+}
+
+/// Every situation there is.
+const SITUATIONS: [Situation; 13] = [
+    Situation::Blind,
+    Situation::NotPeer,
+    Situation::Halted,
+    Situation::Unclaimed,
+    Situation::Claiming,
+    Situation::Unfounded,
+    Situation::Founding,
+    Situation::Joining,
+    Situation::Synced,
+    Situation::Stopped,
+    Situation::NotServing,
+    Situation::Member,
+    Situation::AllLost,
+];
+
+/// Every kind of action there is.
+const ACTIONS: [&str; 14] = [
+    "create the log group",
+    "claim",
+    "journal",
+    "tag",
+    "move data aside",
+    "write myid",
+    "write membership",
+    "write zoo.cfg",
+    "write identity",
+    "allow an empty database",
+    "start",
+    "stop",
+    "add a server",
+    "remove servers",
+];
+
+fn kind(action: &Action) -> &'static str {
+    match action {
+        Action::CreateLogGroup => "create the log group",
+        Action::Claim { .. } => "claim",
+        Action::Journal { .. } => "journal",
+        Action::Tag { .. } => "tag",
+        Action::MoveDataAside { .. } => "move data aside",
+        Action::WriteMyId { .. } => "write myid",
+        Action::WriteMembership { .. } => "write membership",
+        Action::WriteZooCfg => "write zoo.cfg",
+        Action::WriteIdentity { .. } => "write identity",
+        Action::AllowEmptyDatabase => "allow an empty database",
+        Action::StartServer => "start",
+        Action::StopServer => "stop",
+        Action::AddServer { .. } => "add a server",
+        Action::RemoveServers { .. } => "remove servers",
+    }
+}

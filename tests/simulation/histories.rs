@@ -1,0 +1,129 @@
+//! Many histories, each from one seed.
+
+use std::str::FromStr;
+use std::thread;
+
+use zk_bootstrap::clock;
+
+use super::coverage::Coverage;
+use super::history::History;
+use super::mutations::Mutation;
+use super::region::{MINUTE, Ms};
+use super::settling::End;
+use super::trouble::haunt;
+
+/// Twice as long as EC2's silence must last to prove a termination.
+const PATIENCE: Ms = 60 * MINUTE;
+const THREADS: u64 = 2;
+
+/// A fleet's life from its launch, through trouble, to its rest.
+pub fn live(seed: u64, mutation: Option<Mutation>, traced: bool) -> (History, End) {
+    let desired = [3, 3, 3, 3, 4, 5, 5, 7][usize::try_from(seed % 8).expect("small")];
+    let mut history = History::new(seed, desired);
+    history.mutation = mutation;
+    history.region.borrow_mut().trace = traced.then(Vec::new);
+    haunt(&mut history);
+    let end = history.settle(PATIENCE);
+    (history, end)
+}
+
+#[derive(Default)]
+struct Tally {
+    coverage: Coverage,
+    settled: u64,
+    slowest: Ms,
+    excused: Vec<(u64, &'static str)>,
+    failed: Vec<(u64, End)>,
+}
+
+impl Tally {
+    fn count(&mut self, seed: u64) {
+        let (history, end) = live(seed, None, false);
+        let coverage = std::mem::take(&mut history.region.borrow_mut().coverage);
+        self.coverage.add(coverage);
+        match end {
+            End::Settled { after } => {
+                self.settled += 1;
+                self.slowest = self.slowest.max(after);
+            }
+            End::Excused(why) => self.excused.push((seed, why)),
+            failed @ (End::Restless(_) | End::Broken(_)) => self.failed.push((seed, failed)),
+        }
+    }
+
+    fn add(&mut self, other: Tally) {
+        self.coverage.add(other.coverage);
+        self.settled += other.settled;
+        self.slowest = self.slowest.max(other.slowest);
+        self.excused.extend(other.excused);
+        self.failed.extend(other.failed);
+    }
+}
+
+fn number<T: FromStr>(variable: &str) -> Option<T> {
+    let text = std::env::var(variable).ok()?;
+    let number = text.parse().ok();
+    Some(number.unwrap_or_else(|| panic!("{variable} is a number, not {text:?}")))
+}
+
+#[test]
+fn no_history_loses_anything_and_every_one_comes_to_rest() {
+    if let Some(seed) = number("ZKB_SEED") {
+        return replay(seed);
+    }
+    let histories: u64 = number("ZKB_HISTORIES").unwrap_or(300);
+    println!("seeds 0 to {histories}; ZKB_SEED=n replays one");
+    let began = clock::instant();
+    let mut tally = Tally::default();
+    thread::scope(|scope| {
+        let part = |first: u64| {
+            let mut tally = Tally::default();
+            (first..histories)
+                .step_by(THREADS as usize)
+                .for_each(|seed| tally.count(seed));
+            tally
+        };
+        let parts: Vec<_> = (0..THREADS).map(|n| scope.spawn(move || part(n))).collect();
+        for part in parts {
+            tally.add(part.join().expect("no history panics"));
+        }
+    });
+    let seconds = began.elapsed().as_secs_f64();
+    println!(
+        "{histories} histories in {seconds:.1} s: {:.0} a second; {} settled, the slowest after {} s; {} excused",
+        histories as f64 / seconds,
+        tally.settled,
+        tally.slowest / 1000,
+        tally.excused.len()
+    );
+    println!("{}", tally.coverage);
+    tally.failed.sort_by_key(|(seed, _)| *seed);
+    assert!(
+        tally.failed.is_empty(),
+        "{} failed: {:#?}",
+        tally.failed.len(),
+        &tally.failed[..tally.failed.len().min(12)]
+    );
+    assert!(
+        tally.excused.len() as u64 * 3 <= histories,
+        "too many are excused: {:?}",
+        tally.excused
+    );
+    if histories >= 300 {
+        assert_eq!(tally.coverage.missing(), Vec::<String>::new());
+    }
+}
+
+fn replay(seed: u64) {
+    println!("seed {seed}");
+    let (history, end) = live(seed, None, true);
+    let region = history.region.borrow();
+    for line in region.trace.iter().flatten() {
+        println!("{line}");
+    }
+    println!("seed {seed}: {end:?}");
+    assert!(
+        matches!(end, End::Settled { .. } | End::Excused(_)),
+        "seed {seed}: {end:?}"
+    );
+}

@@ -1,0 +1,262 @@
+//! What must hold in the world at every moment, whatever the agents believe.
+//!
+//! 1. No acknowledged write is lost: whoever comes to lead has all of them. There is no excuse
+//!    within one lineage; a majority of intact voters elects, so even disks that trouble destroyed
+//!    cost availability, never a write.
+//! 2. One lineage: an ensemble is founded by one server alone, and a second one only when no copy
+//!    of the first is left on any machine that is not terminated.
+//! 3. No id is run by two servers at once.
+//! 4. A change of the config never removes a member that is not terminated, adds only what has
+//!    synced, never goes below the floor, and never takes a quorum from those that live.
+//! 5. Files are written and data is moved only while the server is down; nothing is deleted; a
+//!    voter's data is not moved aside.
+//! 6. No plan breaks a rule of the safety checker.
+
+use std::rc::Rc;
+
+use zk_bootstrap::model::claim::{ClaimName, Slot};
+use zk_bootstrap::model::id::ServerId;
+
+use super::disk::{Config, Store, Txn};
+use super::fleet::Machine;
+use super::leader::Reconfig;
+use super::region::Region;
+use super::zookeeper::Phase;
+
+/// What really happened.
+#[derive(Debug, Default)]
+pub struct Truth {
+    /// How many ensembles were founded.
+    pub lineages: u32,
+    /// The zxids of the writes that the newest of them acknowledged, ascending.
+    pub acknowledged: Vec<u64>,
+    /// Its newest committed config; absent before it first led.
+    pub config: Option<Rc<Config>>,
+}
+
+impl Region {
+    /// A server has used its leave to serve an empty database.
+    pub fn founded(&mut self, m: usize, alone: bool) {
+        if !alone {
+            self.broke(format!("{m} serves an empty database beside others"));
+        }
+        let holds = |o: &usize| {
+            let machine = &self.machines[*o];
+            !machine.is_gone() && machine.disk.store.lineage.is_some()
+        };
+        if let Some(other) = (0..self.machines.len()).find(holds) {
+            self.broke(format!(
+                "{m} founds a second ensemble while {other} has data"
+            ));
+        }
+        self.truth = Truth {
+            lineages: self.truth.lineages + 1,
+            ..Truth::default()
+        };
+        self.machines[m].disk.store = Store {
+            lineage: Some(self.truth.lineages),
+            ..Store::default()
+        };
+    }
+
+    pub fn established(&mut self, l: usize) {
+        let store = &self.machines[l].disk.store;
+        if store.lineage != Some(self.truth.lineages) {
+            self.broke(format!("{l} leads data of an older lineage"));
+            return;
+        }
+        let mut history = store.txns.iter().map(|txn| txn.zxid);
+        let lost = |write: &&u64| !history.any(|zxid| zxid == **write);
+        if let Some(write) = self.truth.acknowledged.iter().find(lost) {
+            self.broke(format!(
+                "{l} leads without the acknowledged write {write:x}"
+            ));
+        }
+        self.committed(l);
+    }
+
+    pub fn committed(&mut self, l: usize) {
+        if let Some(server) = &self.machines[l].server {
+            self.truth.config = Some(Rc::clone(&server.config));
+        }
+    }
+
+    pub fn acknowledged(&mut self, l: usize, txn: &Txn) {
+        if self.machines[l].disk.store.lineage != Some(self.truth.lineages) {
+            self.broke(format!("{l} acknowledges a write to an older lineage"));
+        }
+        self.truth.acknowledged.push(txn.zxid);
+    }
+
+    /// The machine of a member, unless it is terminated.
+    fn living(&self, (id, address): (ServerId, std::net::IpAddr)) -> Option<usize> {
+        let m = self.machine_at(address)?;
+        let machine = &self.machines[m];
+        let wiped = machine.disk.myid.is_none() && self.owns(m, id);
+        (machine.disk.myid == Some(id) || wiped).then_some(m)
+    }
+
+    fn owns(&self, m: usize, id: ServerId) -> bool {
+        let slot = Slot::Server(id);
+        let newest = self.streams.streams.iter().filter(|(n, _)| n.slot == slot);
+        let owner = newest.last().and_then(|(_, stream)| stream.owner());
+        owner.is_some_and(|owner| owner.instance == self.machines[m].id)
+    }
+
+    /// Judges a change that a leader has just taken up.
+    pub fn judge_change(&mut self, l: usize, old: &Config, new: &Config, change: &Reconfig) {
+        let living = |config: &Config| {
+            config
+                .voters()
+                .filter(|v| self.living(*v).is_some())
+                .count()
+        };
+        let (n_old, n_new) = (old.voters().count(), new.voters().count());
+        let (before, after) = (living(old), living(new));
+        let mut wrong = Vec::new();
+        if before * 2 > n_old && after * 2 <= n_new {
+            wrong.push(format!(
+                "leaves {after} living of {n_new} voters, after {before} of {n_old}"
+            ));
+        }
+        if n_new < n_old && n_new < self.policy.floor {
+            wrong.push(format!("leaves {n_new} voters, below the floor"));
+        }
+        let removed = old.voters().filter(|(id, _)| change.remove.contains(id));
+        for voter in removed {
+            if let Some(m) = self.living(voter) {
+                wrong.push(format!("removes {m}, which is not terminated"));
+            }
+        }
+        if let Some((id, address)) = change.add {
+            let m = self.machine_at(address);
+            if !m.is_some_and(|m| m == l || self.is_synced_with(m, l)) {
+                wrong.push(format!("adds server {id}, which has not synced"));
+            }
+            let elsewhere = old.members.get(&id).is_some_and(|(at, _)| *at != address);
+            if elsewhere && !change.remove.contains(&id) {
+                wrong.push(format!("moves server {id} to another machine"));
+            }
+        }
+        for what in wrong {
+            self.broke(format!("a change of the config {what}: {change:?}"));
+        }
+    }
+
+    /// An agent is about to write files of its server.
+    pub fn judge_writing(&mut self, m: usize) {
+        if self.machines[m].server.is_some() {
+            self.broke(format!("files of {m} are written while its server runs"));
+        }
+    }
+
+    /// An agent is about to stop its server.
+    pub fn judge_stopping(&mut self, m: usize) {
+        let Some(server) = &self.machines[m].server else {
+            return;
+        };
+        let config = self.truth.config.as_ref();
+        let votes = config.is_some_and(|c| c.is_voter(server.id, self.machines[m].address));
+        if votes && self.serves(m) {
+            self.broke(format!("voter {m}, which serves, is stopped"));
+        }
+    }
+
+    /// A server that no config lists as a voter has booted with data.
+    pub fn judge_boot(&mut self, m: usize, config: &Config, id: ServerId) {
+        let machine = &self.machines[m];
+        if machine.disk.store.lineage.is_some() && !config.is_voter(id, machine.address) {
+            self.broke(format!("{m} joins with data that may run ahead"));
+        }
+    }
+
+    /// An agent is about to move data aside.
+    pub fn judge_moving(&mut self, m: usize) {
+        self.judge_writing(m);
+        let machine = &self.machines[m];
+        let newest = machine.disk.store.lineage == Some(self.truth.lineages);
+        let id = machine.disk.myid;
+        let config = self.truth.config.as_ref();
+        let votes = config
+            .zip(id)
+            .is_some_and(|(c, id)| c.is_voter(id, machine.address));
+        if newest && votes {
+            self.broke(format!("the data of voter {m} is moved aside"));
+        }
+    }
+
+    /// What is checked after every step.
+    pub fn check(&mut self) {
+        let mut ids = [None; 256];
+        for m in 0..self.machines.len() {
+            let Some(server) = &self.machines[m].server else {
+                continue;
+            };
+            if matches!(server.phase, Phase::Booting { .. }) {
+                continue;
+            }
+            let id = server.id;
+            if let Some(other) = ids[usize::from(id.get())].replace(m) {
+                self.broke(format!("{m} and {other} both run server {id}"));
+                return;
+            }
+        }
+    }
+
+    /// Why nothing that an agent may do brings the ensemble back: the exact list of what excuses
+    /// a fleet that does not settle.
+    pub fn unrecoverable(&self) -> Option<&'static str> {
+        if self.all_is_gone() {
+            return None;
+        }
+        let Some(config) = &self.truth.config else {
+            return self.founder_is_lost();
+        };
+        let voters = self.intact_voters(config);
+        let knows = |m: &&usize| {
+            let disk = &self.machines[**m].disk;
+            let lists = |c: &Rc<Config>| {
+                disk.myid
+                    .is_some_and(|id| c.lists(id, self.machines[**m].address))
+            };
+            disk.dynamic.as_ref().is_some_and(lists)
+        };
+        if voters.len() < config.quorum() {
+            Some("fewer than a quorum of the voters have their disks")
+        } else if voters.iter().filter(knows).count() < config.quorum() {
+            Some("a voter is needed that went down before it learned that it is one")
+        } else {
+            None
+        }
+    }
+
+    /// Whether everybody who ever noted that a server was about to start is terminated: then the
+    /// next generation is due.
+    fn all_is_gone(&self) -> bool {
+        let started = self.streams.streams.values().filter(|s| s.has_started());
+        let mut owners = started.filter_map(|s| s.owner());
+        owners.all(|owner| {
+            let machine = self.machines.iter().find(|m| m.id == owner.instance);
+            machine.is_some_and(Machine::is_gone)
+        })
+    }
+
+    /// A founder noted that it was about to start, and lost its disk before it led.
+    fn founder_is_lost(&self) -> Option<&'static str> {
+        let marker = |(name, _): &(&ClaimName, &_)| name.slot == Slot::Ensemble;
+        let (_, marker) = self.streams.streams.iter().filter(marker).next_back()?;
+        let founder = marker.owner()?;
+        let found = self.machines.iter().find(|m| m.id == founder.instance)?;
+        let lost = found.is_gone() || found.disk.identity.is_none();
+        (marker.has_started() && lost).then_some("the founder was lost before it led")
+    }
+
+    /// The voters that have their data, on machines that are not terminated.
+    pub fn intact_voters(&self, config: &Config) -> Vec<usize> {
+        let lineage = Some(self.truth.lineages);
+        let living = config.voters().filter_map(|voter| self.living(voter));
+        living
+            .filter(|m| self.machines[*m].disk.store.lineage == lineage)
+            .collect()
+    }
+}

@@ -1,0 +1,21 @@
+//! The daemon's own ticks in a simulated region: many histories, each from one seed.
+//!
+//! `ZKB_SEED=n` replays one history and prints what happened; `ZKB_HISTORIES=n` runs so many.
+
+mod coverage;
+mod disk;
+mod elsewhere;
+mod fleet;
+mod here;
+mod histories;
+mod history;
+mod invariants;
+mod leader;
+mod mutations;
+mod region;
+mod settling;
+mod stories;
+mod streams;
+mod trouble;
+mod world;
+mod zookeeper;

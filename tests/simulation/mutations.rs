@@ -1,0 +1,174 @@
+//! Planted defects: the simulation is worth what it catches.
+
+use zk_bootstrap::model::claim::Slot;
+use zk_bootstrap::model::fleet::InstanceState;
+use zk_bootstrap::model::id::InstanceId;
+use zk_bootstrap::model::probe::{Mode, Probe, Serving};
+use zk_bootstrap::model::snapshot::{Answer, Service, Snapshot};
+
+use super::histories::live;
+use super::settling::End;
+
+/// A defect of the agent: of what it believes, or of what it does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mutation {
+    /// Takes the stream that it wanted for its own, whoever created it.
+    TrustsItsOwnClaim,
+    /// Takes every instance that does not run for terminated.
+    TakesUnknownForTerminated,
+    /// Takes the marker for its own, whoever made it.
+    FoundsRegardless,
+    /// Takes a server that is still on its way for a synced one.
+    AddsBeforeSync,
+    /// Creates `initialize` at every start.
+    EmptyDisksVote,
+    /// Moves no data aside.
+    KeepsForeignData,
+    /// Starts servers without a note in the journal.
+    SkipsTheJournal,
+    /// Cannot read whose data it has.
+    ForgetsWhoseDataItIs,
+    /// Does not write `myid`.
+    LosesItsMyId,
+}
+
+fn value<T>(answer: &mut Answer<T>) -> Option<&mut T> {
+    match answer {
+        Answer::Known { value, .. } => Some(value),
+        Answer::Unknown { .. } => None,
+    }
+}
+
+impl Mutation {
+    /// What a defective agent believes to see.
+    pub fn distort(self, snapshot: &mut Snapshot) {
+        match self {
+            Mutation::TrustsItsOwnClaim => trust_own_claims(snapshot),
+            Mutation::TakesUnknownForTerminated => {
+                let instances = value(&mut snapshot.fleet).into_iter();
+                for instance in instances.flat_map(|fleet| fleet.instances.values_mut()) {
+                    let runs = [InstanceState::Pending, InstanceState::Running];
+                    if !runs.contains(&instance.state) {
+                        instance.state = InstanceState::Terminated;
+                    }
+                }
+            }
+            Mutation::ForgetsWhoseDataItIs => {
+                let disk = value(&mut snapshot.disk).into_iter();
+                disk.for_each(|disk| disk.identity = None);
+            }
+            Mutation::FoundsRegardless => take_the_marker(snapshot),
+            Mutation::AddsBeforeSync => pretend_to_serve(snapshot),
+            Mutation::EmptyDisksVote
+            | Mutation::KeepsForeignData
+            | Mutation::SkipsTheJournal
+            | Mutation::LosesItsMyId => {}
+        }
+    }
+}
+
+fn myself(snapshot: &Snapshot) -> Option<InstanceId> {
+    snapshot.me.known().map(|me| me.instance.clone())
+}
+
+fn trust_own_claims(snapshot: &mut Snapshot) {
+    let (Some(me), Some(register)) = (myself(snapshot), value(&mut snapshot.register)) else {
+        return;
+    };
+    for name in &snapshot.claiming {
+        let claim = register.claims.get_mut(name);
+        if let Some(owner) = claim.and_then(|claim| claim.owner.as_mut()) {
+            owner.instance = me.clone();
+        }
+    }
+}
+
+fn take_the_marker(snapshot: &mut Snapshot) {
+    let (Some(me), Some(register)) = (myself(snapshot), value(&mut snapshot.register)) else {
+        return;
+    };
+    let claims = register.claims.iter();
+    let held = claims.filter(|(_, c)| c.owner.as_ref().is_some_and(|o| o.instance == me));
+    let mine = held.filter_map(|(_, claim)| claim.owner.clone()).next();
+    for (name, claim) in &mut register.claims {
+        if name.slot == Slot::Ensemble && mine.is_some() {
+            claim.owner = mine.clone();
+            claim.journal.clear();
+        }
+    }
+}
+
+fn pretend_to_serve(snapshot: &mut Snapshot) {
+    let told = snapshot.peers.values().find_map(Probe::serving).cloned();
+    let runs = snapshot.service.known() == Some(&Service::Running);
+    if let Some(serving) = told.filter(|_| runs && snapshot.server.serving().is_none()) {
+        snapshot.server = Probe::Serving(Serving {
+            mode: Mode::Follower,
+            synced: Some(true),
+            ..serving
+        });
+    }
+}
+
+/// The seeds within which each planted defect must be found.
+const SEEDS: u64 = 60;
+
+#[track_caller]
+fn is_caught(mutation: Mutation, symptom: &str) {
+    for seed in 0..SEEDS {
+        let end = live(seed, Some(mutation), false).1;
+        let (End::Broken(what) | End::Restless(what)) = end else {
+            continue;
+        };
+        if what.contains(symptom) {
+            println!("{mutation:?} is caught by seed {seed}: {what}");
+            return;
+        }
+    }
+    panic!("{mutation:?} is not caught as {symptom:?} within {SEEDS} seeds");
+}
+
+#[test]
+fn who_trusts_its_own_claim_is_caught() {
+    is_caught(Mutation::TrustsItsOwnClaim, "founds a second ensemble");
+}
+
+#[test]
+fn who_takes_unknown_for_terminated_is_caught() {
+    is_caught(Mutation::TakesUnknownForTerminated, "not terminated");
+}
+
+#[test]
+fn who_founds_regardless_is_caught() {
+    is_caught(Mutation::FoundsRegardless, "founds a second ensemble");
+}
+
+#[test]
+fn who_adds_before_sync_is_caught() {
+    is_caught(Mutation::AddsBeforeSync, "has not synced");
+}
+
+#[test]
+fn who_lets_empty_disks_vote_is_caught() {
+    is_caught(Mutation::EmptyDisksVote, "serves an empty database");
+}
+
+#[test]
+fn who_keeps_foreign_data_is_caught() {
+    is_caught(Mutation::KeepsForeignData, "data");
+}
+
+#[test]
+fn who_skips_the_journal_is_caught() {
+    is_caught(Mutation::SkipsTheJournal, "founds a second ensemble");
+}
+
+#[test]
+fn who_forgets_whose_data_it_has_is_caught() {
+    is_caught(Mutation::ForgetsWhoseDataItIs, "is moved aside");
+}
+
+#[test]
+fn who_loses_its_myid_is_caught() {
+    is_caught(Mutation::LosesItsMyId, "joining the ensemble");
+}

@@ -1,0 +1,94 @@
+//! How histories end: when trouble stops, the fleet settles, and a settled fleet plans nothing.
+
+use zk_bootstrap::model::plan::Situation;
+
+use super::history::History;
+use super::region::{MINUTE, Ms, SECOND, Weather};
+
+/// A fleet is settled when no agent has acted for so long.
+const QUIET: Ms = 70 * SECOND;
+/// When what cannot be recovered is given up.
+const HOPE: Ms = 5 * MINUTE;
+
+/// How a history ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum End {
+    Settled { after: Ms },
+    Excused(&'static str),
+    Restless(String),
+    Broken(String),
+}
+
+impl History {
+    /// Ends all trouble and waits for the fleet to settle.
+    pub fn settle(&mut self, most: Ms) -> End {
+        let start = {
+            let region = &mut *self.region.borrow_mut();
+            region.weather = Weather::default();
+            region.heal();
+            region.now
+        };
+        self.thaw();
+        let (mut acts, mut since) = (0, start);
+        let settled = self.run_until(most, |history| {
+            let (now, done) = {
+                let region = history.region.borrow();
+                (region.now, region.acts)
+            };
+            if done != acts {
+                (acts, since) = (done, now);
+            }
+            if now > start + HOPE && history.region.borrow().unrecoverable().is_some() {
+                return true;
+            }
+            now > since + QUIET && history.unsettled().is_none()
+        });
+        let region = self.region.borrow();
+        if let Some(broken) = region.broken.first() {
+            return End::Broken(broken.clone());
+        }
+        match region.unrecoverable() {
+            Some(why) => End::Excused(why),
+            None if settled => End::Settled {
+                after: since - start,
+            },
+            None => End::Restless(self.unsettled().unwrap_or("it never rests".to_owned())),
+        }
+    }
+
+    /// What keeps the fleet from being settled: every instance of the group a serving member that
+    /// plans nothing, and nobody else in the config.
+    pub fn unsettled(&self) -> Option<String> {
+        let region = self.region.borrow();
+        let counted = region.counted();
+        let desired = region.group.desired as usize;
+        if counted.len() != desired {
+            return Some(format!("{} instances of {desired}", counted.len()));
+        }
+        for m in &counted {
+            let Some(plan) = self.last_plan(*m) else {
+                return Some(format!("{m} has no plan yet"));
+            };
+            let rests = plan.situation == Situation::Member
+                && plan.actions.is_empty()
+                && plan.waiting.is_empty();
+            if !rests {
+                return Some(format!("{m} plans: {plan}"));
+            }
+        }
+        let config = region.truth.config.as_ref();
+        let Some(config) = config else {
+            return Some("no ensemble".to_owned());
+        };
+        let voters = config.voters().count();
+        let member = |m: &usize| {
+            let machine = &region.machines[*m];
+            let id = machine.disk.myid;
+            id.is_some_and(|id| config.is_voter(id, machine.address)) && region.serves(*m)
+        };
+        if voters != counted.len() || !counted.iter().all(member) {
+            return Some(format!("{voters} voters for {counted:?}"));
+        }
+        None
+    }
+}
