@@ -129,12 +129,16 @@ pub struct Agent<W> {
     warned: Vec<String>,
     members: Option<Ensemble>,
     rounds: u32,
-    looks_here: u32,
+    /// For how long this instance's server has been waited for.
+    waited: Duration,
+    /// After this time of it, everything is looked at again.
+    patience: Duration,
 }
 
-/// So many looks at this instance alone are followed by one at everything: a server takes a few
-/// seconds to come up, and one that does not may be waiting for somebody who is gone.
-const LOOKS_HERE: u32 = 80;
+/// A server boots in about this time, and until then nobody else is asked what keeps it.
+const BOOT: Duration = Duration::from_secs(2);
+/// Waiting for a server is made longer than it is by at most this part of it.
+const COARSENESS: u32 = 16;
 
 impl<W: World> Agent<W> {
     /// An agent that has not looked yet. `seed` spreads its pauses.
@@ -151,7 +155,8 @@ impl<W: World> Agent<W> {
             warned: Vec::new(),
             members: None,
             rounds: 0,
-            looks_here: 0,
+            waited: Duration::ZERO,
+            patience: BOOT,
         }
     }
 
@@ -210,14 +215,18 @@ impl<W: World> Agent<W> {
 
     /// What to look at next. After one's own progress, and after somebody else's, only what one's
     /// own actions made outdated is asked of AWS again; what is waited for is asked each time.
+    /// One's own server shows here; whatever keeps it shows elsewhere, and is looked for now and
+    /// then.
     fn next_look(&mut self, plan: &Plan, applied: Applied, progress: bool) -> Look {
         let first = self.last.is_none() && plan.actions.is_empty();
         let wholly = applied == Applied::Wholly;
-        if plan.next == Next::Here && wholly && !first && self.looks_here < LOOKS_HERE {
-            self.looks_here += 1;
+        let here = plan.next == Next::Here && wholly && !first;
+        if here && self.waited < self.patience {
             return Look::Here;
         }
-        self.looks_here = 0;
+        if here {
+            self.patience = self.waited + self.waited.min(self.pace.aws);
+        }
         let settled = wholly && plan.next == Next::AtLeisure;
         let no_older_than = match progress || settled || applied == Applied::Overtaken {
             true => self.pace.aws,
@@ -229,14 +238,19 @@ impl<W: World> Agent<W> {
     /// None after progress; otherwise a growing pause with jitter.
     fn pause(&mut self, plan: &Plan, applied: Applied, progress: bool) -> Duration {
         if progress {
-            self.rounds = 0;
+            self.begin_to_wait();
             return Duration::ZERO;
         }
         if applied == Applied::Wholly && plan.actions.is_empty() {
             match plan.next {
-                Next::Here => return self.spread(self.pace.here),
+                Next::Here => {
+                    let grown = self.pace.here.max(self.waited / COARSENESS);
+                    let pause = self.spread(grown.min(self.pace.longest));
+                    self.waited += pause;
+                    return pause;
+                }
                 Next::AtLeisure => {
-                    self.rounds = 0;
+                    self.begin_to_wait();
                     return self.spread(self.pace.at_leisure);
                 }
                 Next::Everywhere => {}
@@ -245,6 +259,12 @@ impl<W: World> Agent<W> {
         let grown = self.pace.first.saturating_mul(1 << self.rounds.min(16));
         self.rounds += 1;
         self.spread(grown.min(self.pace.longest))
+    }
+
+    fn begin_to_wait(&mut self) {
+        self.rounds = 0;
+        self.waited = Duration::ZERO;
+        self.patience = BOOT;
     }
 
     /// Between half and the whole of `pause`.
@@ -362,4 +382,70 @@ pub fn chain(error: &dyn std::error::Error) -> String {
         source = error.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::plan::Situation;
+
+    struct Nothing;
+
+    impl World for Nothing {
+        async fn observe(&mut self, _: Look) -> Snapshot {
+            unreachable!("nobody looks")
+        }
+
+        async fn apply(&mut self, _: &Action) -> Result<Outcome, ApplyError> {
+            unreachable!("nobody acts")
+        }
+
+        fn report(&mut self, _: &Snapshot, _: &Plan) {}
+    }
+
+    #[test]
+    fn a_server_that_does_not_come_up_is_watched_less_and_less_and_the_rest_now_and_then() {
+        let policy = serde_json::from_str(
+            r#"{"ports":{"client":2181,"quorum":2888,"election":3888},"client_bind":"all",
+                "floor":3,"when_all_is_lost":"wait","claim_grace":{"secs":300,"nanos":0},
+                "absence_proof":{"secs":7200,"nanos":0}}"#,
+        );
+        let pace = Pace {
+            at_leisure: Duration::from_secs(10),
+            aws: Duration::from_secs(60),
+            here: Duration::from_millis(50),
+            first: Duration::from_millis(100),
+            longest: Duration::from_secs(30),
+        };
+        let plan = Plan {
+            situation: Situation::Joining,
+            actions: Vec::new(),
+            waiting: Vec::new(),
+            warnings: Vec::new(),
+            next: Next::Here,
+        };
+        let mut agent = Agent::new(Nothing, policy.expect("a policy"), pace, 1);
+        agent.last = Some(plan.clone());
+        let (mut time, mut looks, mut last) = (Duration::ZERO, 0, Duration::ZERO);
+        while time < Duration::from_secs(600) {
+            let pause = agent.pause(&plan, Applied::Wholly, false);
+            assert!(
+                pause <= pace.here.max(time / COARSENESS),
+                "{pause:?} at {time:?}"
+            );
+            time += pause;
+            looks += 1;
+            if agent.next_look(&plan, Applied::Wholly, false) != Look::Here {
+                assert!(time >= BOOT, "not before it may have booted");
+                let limit = pace.aws + pace.longest;
+                assert!(
+                    time - last <= limit.min(last + BOOT + time / 8),
+                    "{last:?} {time:?}"
+                );
+                last = time;
+            }
+        }
+        assert!(looks < 200, "{looks} looks in ten minutes");
+        assert!(time - last <= pace.aws + pace.longest);
+    }
 }

@@ -124,12 +124,6 @@ fn running_joiner(view: View, founded: &Founded, id: ServerId) -> Plan {
     }
     let now = server.to_string();
     let mut plan = waits(Situation::Joining, Waiting::OwnServer { now });
-    // A server that is on its way shows here first; one that waits for others shows elsewhere.
-    let boots_beside_the_founder = founded.young && !founded.founder_is_gone;
-    plan.next = if boots_beside_the_founder || !server.answered() {
-        Next::Here
-    } else {
-        Next::Everywhere
-    };
+    plan.next = Next::Here;
     plan
 }
