@@ -110,16 +110,12 @@ pub struct Agent<W> {
     last: Option<Plan>,
     members: Option<Ensemble>,
     rounds: u32,
-    /// For how long this instance's server has been waited for.
-    waited: Duration,
-    /// After this time of it, everything is looked at again.
-    patience: Duration,
+    looks_here: u32,
 }
 
-/// A server boots in about this time, and until then nobody else is asked what keeps it.
-const BOOT: Duration = Duration::from_secs(2);
-/// Waiting for a server is made longer than it is by at most this part of it.
-const COARSENESS: u32 = 16;
+/// So many looks at this instance alone are followed by one at everything: a server takes a few
+/// seconds to come up, and one that does not may be waiting for somebody who is gone.
+const LOOKS_HERE: u32 = 40;
 
 impl<W: World> Agent<W> {
     /// An agent that has not looked yet. `seed` spreads its pauses.
@@ -134,8 +130,7 @@ impl<W: World> Agent<W> {
             last: None,
             members: None,
             rounds: 0,
-            waited: Duration::ZERO,
-            patience: BOOT,
+            looks_here: 0,
         }
     }
 
@@ -194,18 +189,14 @@ impl<W: World> Agent<W> {
 
     /// What to look at next. After one's own progress, and after somebody else's, only what one's
     /// own actions made outdated is asked of AWS again; what is waited for is asked each time.
-    /// One's own server shows here; whatever keeps it shows elsewhere, and is looked for now and
-    /// then.
     fn next_look(&mut self, plan: &Plan, applied: Applied, progress: bool) -> Look {
         let first = self.last.is_none() && plan.actions.is_empty();
         let wholly = applied == Applied::Wholly;
-        let here = plan.next == Next::Here && wholly && !first;
-        if here && self.waited < self.patience {
+        if plan.next == Next::Here && wholly && !first && self.looks_here < LOOKS_HERE {
+            self.looks_here += 1;
             return Look::Here;
         }
-        if here {
-            self.patience = self.waited + self.waited.min(self.pace.aws);
-        }
+        self.looks_here = 0;
         let patient = wholly && plan.next != Next::Everywhere;
         let no_older_than = match progress || patient || applied == Applied::Overtaken {
             true => self.pace.aws,
@@ -217,19 +208,14 @@ impl<W: World> Agent<W> {
     /// None after progress; otherwise a growing pause with jitter.
     fn pause(&mut self, plan: &Plan, applied: Applied, progress: bool) -> Duration {
         if progress {
-            self.begin_to_wait();
+            self.rounds = 0;
             return Duration::ZERO;
         }
         if applied == Applied::Wholly && plan.actions.is_empty() {
             match plan.next {
-                Next::Here => {
-                    let grown = self.pace.here.max(self.waited / COARSENESS);
-                    let pause = self.spread(grown.min(self.pace.longest));
-                    self.waited += pause;
-                    return pause;
-                }
+                Next::Here => return self.spread(self.pace.here),
                 Next::AtLeisure => {
-                    self.begin_to_wait();
+                    self.rounds = 0;
                     return self.spread(self.pace.at_leisure);
                 }
                 Next::Everywhere => {}
@@ -238,12 +224,6 @@ impl<W: World> Agent<W> {
         let grown = self.pace.first.saturating_mul(1 << self.rounds.min(16));
         self.rounds += 1;
         self.spread(grown.min(self.pace.longest))
-    }
-
-    fn begin_to_wait(&mut self) {
-        self.rounds = 0;
-        self.waited = Duration::ZERO;
-        self.patience = BOOT;
     }
 
     /// Between half and the whole of `pause`.
@@ -316,70 +296,4 @@ pub fn chain(error: &dyn std::error::Error) -> String {
         source = error.source();
     }
     text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::plan::Situation;
-
-    struct Nothing;
-
-    impl World for Nothing {
-        async fn observe(&mut self, _: Look) -> Snapshot {
-            unreachable!("nobody looks")
-        }
-
-        async fn apply(&mut self, _: &Action) -> Result<Outcome, ApplyError> {
-            unreachable!("nobody acts")
-        }
-
-        fn report(&mut self, _: &Snapshot, _: &Plan) {}
-    }
-
-    #[test]
-    fn a_server_that_does_not_come_up_is_watched_less_and_less_and_the_rest_now_and_then() {
-        let policy = serde_json::from_str(
-            r#"{"ports":{"client":2181,"quorum":2888,"election":3888},"client_bind":"all",
-                "floor":3,"when_all_is_lost":"wait","claim_grace":{"secs":300,"nanos":0},
-                "absence_proof":{"secs":7200,"nanos":0}}"#,
-        );
-        let pace = Pace {
-            at_leisure: Duration::from_secs(10),
-            aws: Duration::from_secs(60),
-            here: Duration::from_millis(50),
-            first: Duration::from_millis(100),
-            longest: Duration::from_secs(30),
-        };
-        let plan = Plan {
-            situation: Situation::Joining,
-            actions: Vec::new(),
-            waiting: Vec::new(),
-            warnings: Vec::new(),
-            next: Next::Here,
-        };
-        let mut agent = Agent::new(Nothing, policy.expect("a policy"), pace, 1);
-        agent.last = Some(plan.clone());
-        let (mut time, mut looks, mut last) = (Duration::ZERO, 0, Duration::ZERO);
-        while time < Duration::from_secs(600) {
-            let pause = agent.pause(&plan, Applied::Wholly, false);
-            assert!(
-                pause <= pace.here.max(time / COARSENESS),
-                "{pause:?} at {time:?}"
-            );
-            time += pause;
-            looks += 1;
-            if agent.next_look(&plan, Applied::Wholly, false) != Look::Here {
-                assert!(time >= BOOT, "not before it may have booted");
-                let limit = pace.aws + pace.longest;
-                assert!(
-                    time - last <= limit.min(last + BOOT + time / 8),
-                    "{last:?} {time:?}"
-                );
-                last = time;
-            }
-        }
-        assert!(looks < 200, "{looks} looks in ten minutes");
-        assert!(time - last <= pace.aws + pace.longest);
-    }
 }

@@ -14,7 +14,7 @@ use crate::model::snapshot::Service;
 /// A server with an id, not yet a member: it starts beside the ensemble, syncs, and is added.
 pub fn plan(view: View, founded: &Founded, claim: ClaimName, id: ServerId) -> Plan {
     match view.service {
-        Service::Running => running_joiner(view, id),
+        Service::Running => running_joiner(view, founded, id),
         Service::Stopped => match base(view, founded) {
             Some(base) => start_joiner(view, founded, claim, id, &base),
             None => waits(Situation::Joining, unseen_base(founded)),
@@ -94,7 +94,7 @@ fn is_of(view: View, lineage: &Lineage, server: ServerId) -> bool {
     view.disk.identity.as_ref() == Some(&identity)
 }
 
-fn running_joiner(view: View, id: ServerId) -> Plan {
+fn running_joiner(view: View, founded: &Founded, id: ServerId) -> Plan {
     let server = &view.snapshot.server;
     if let (Some(serving), Some(committed)) = (server.serving(), server.ensemble()) {
         if serving.synced == Some(true) {
@@ -116,6 +116,12 @@ fn running_joiner(view: View, id: ServerId) -> Plan {
     }
     let now = server.to_string();
     let mut plan = waits(Situation::Joining, Waiting::OwnServer { now });
-    plan.next = Next::Here;
+    // A server that is on its way shows here first; one that waits for others shows elsewhere.
+    let boots_beside_the_founder = founded.young && !founded.founder_is_gone;
+    plan.next = if boots_beside_the_founder || !server.answered() {
+        Next::Here
+    } else {
+        Next::Everywhere
+    };
     plan
 }
