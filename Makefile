@@ -26,5 +26,6 @@ simulate: ## Ten thousand histories (ZKB_HISTORIES=n, ZKB_SEED=n)
 
 bench: ## Ratios against ZooKeeper configured by hand (ROUNDS=n)
 	@dev/setup.sh
-	@dev/build.sh --release --bin zk-bootstrap --example bench
-	@target/release/examples/bench
+	@dev/build.sh --release --bin zk-bootstrap
+	@dev/build.sh --bin zk-bootstrap --example bench
+	@target/debug/examples/bench

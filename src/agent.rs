@@ -1,10 +1,13 @@
 //! The loop: look, plan, check, apply, pace.
 
+use std::mem::Discriminant;
 use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
 
 use crate::decide;
 use crate::model::ensemble::Ensemble;
-use crate::model::plan::{Action, Next, Plan};
+use crate::model::plan::{Action, Next, Plan, Situation, Waiting};
 use crate::model::policy::Policy;
 use crate::model::snapshot::Snapshot;
 
@@ -81,6 +84,20 @@ enum Applied {
     Failed,
 }
 
+/// What the log said last of where this instance stands.
+#[derive(Debug)]
+struct Told {
+    situation: Situation,
+    /// The kinds of what is waited for; their texts count down and flicker.
+    waiting: Vec<Discriminant<Waiting>>,
+    /// Since when it has been so.
+    since: Timestamp,
+    at: Timestamp,
+}
+
+/// How long the log is silent while the same is waited for.
+const REMINDER: SignedDuration = SignedDuration::from_secs(60);
+
 /// How long the agent lets things be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pace {
@@ -108,14 +125,20 @@ pub struct Agent<W> {
     jitter: fastrand::Rng,
     look: Look,
     last: Option<Plan>,
+    told: Option<Told>,
+    warned: Vec<String>,
     members: Option<Ensemble>,
     rounds: u32,
-    looks_here: u32,
+    /// For how long this instance's server has been waited for.
+    waited: Duration,
+    /// After this time of it, everything is looked at again.
+    patience: Duration,
 }
 
-/// So many looks at this instance alone are followed by one at everything: a server takes a few
-/// seconds to come up, and one that does not may be waiting for somebody who is gone.
-const LOOKS_HERE: u32 = 40;
+/// A server boots in about this time, and until then nobody else is asked what keeps it.
+const BOOT: Duration = Duration::from_secs(2);
+/// Waiting for a server is made longer than it is by at most this part of it.
+const COARSENESS: u32 = 16;
 
 impl<W: World> Agent<W> {
     /// An agent that has not looked yet. `seed` spreads its pauses.
@@ -128,9 +151,12 @@ impl<W: World> Agent<W> {
             // A member with its data at hand starts its server before anybody is asked.
             look: Look::Here,
             last: None,
+            told: None,
+            warned: Vec::new(),
             members: None,
             rounds: 0,
-            looks_here: 0,
+            waited: Duration::ZERO,
+            patience: BOOT,
         }
     }
 
@@ -189,16 +215,20 @@ impl<W: World> Agent<W> {
 
     /// What to look at next. After one's own progress, and after somebody else's, only what one's
     /// own actions made outdated is asked of AWS again; what is waited for is asked each time.
+    /// One's own server shows here; whatever keeps it shows elsewhere, and is looked for now and
+    /// then.
     fn next_look(&mut self, plan: &Plan, applied: Applied, progress: bool) -> Look {
         let first = self.last.is_none() && plan.actions.is_empty();
         let wholly = applied == Applied::Wholly;
-        if plan.next == Next::Here && wholly && !first && self.looks_here < LOOKS_HERE {
-            self.looks_here += 1;
+        let here = plan.next == Next::Here && wholly && !first;
+        if here && self.waited < self.patience {
             return Look::Here;
         }
-        self.looks_here = 0;
-        let patient = wholly && plan.next != Next::Everywhere;
-        let no_older_than = match progress || patient || applied == Applied::Overtaken {
+        if here {
+            self.patience = self.waited + self.waited.min(self.pace.aws);
+        }
+        let settled = wholly && plan.next == Next::AtLeisure;
+        let no_older_than = match progress || settled || applied == Applied::Overtaken {
             true => self.pace.aws,
             false => Duration::ZERO,
         };
@@ -208,14 +238,19 @@ impl<W: World> Agent<W> {
     /// None after progress; otherwise a growing pause with jitter.
     fn pause(&mut self, plan: &Plan, applied: Applied, progress: bool) -> Duration {
         if progress {
-            self.rounds = 0;
+            self.begin_to_wait();
             return Duration::ZERO;
         }
         if applied == Applied::Wholly && plan.actions.is_empty() {
             match plan.next {
-                Next::Here => return self.spread(self.pace.here),
+                Next::Here => {
+                    let grown = self.pace.here.max(self.waited / COARSENESS);
+                    let pause = self.spread(grown.min(self.pace.longest));
+                    self.waited += pause;
+                    return pause;
+                }
                 Next::AtLeisure => {
-                    self.rounds = 0;
+                    self.begin_to_wait();
                     return self.spread(self.pace.at_leisure);
                 }
                 Next::Everywhere => {}
@@ -226,28 +261,69 @@ impl<W: World> Agent<W> {
         self.spread(grown.min(self.pace.longest))
     }
 
+    fn begin_to_wait(&mut self) {
+        self.rounds = 0;
+        self.waited = Duration::ZERO;
+        self.patience = BOOT;
+    }
+
     /// Between half and the whole of `pause`.
     fn spread(&mut self, pause: Duration) -> Duration {
         pause.mul_f64(0.5 + self.jitter.f64() / 2.0)
     }
 
-    /// One line for each change of situation, and for each member that came or went.
+    /// What an operator reads in the journal: each change of situation or of what is waited for,
+    /// each new warning, each member that came or went.
     fn tell(&mut self, snapshot: &Snapshot, plan: &Plan) {
-        let last = self.last.as_ref();
-        let waiting = || match plan.waiting.first() {
-            None => String::new(),
-            Some(first) => format!("; waiting for {first}"),
-        };
-        if last.map(|p| p.situation) != Some(plan.situation) {
-            tracing::info!("{}{}", plan.situation, waiting());
-        } else if last.is_some_and(|p| p.waiting != plan.waiting) {
-            tracing::debug!("{}{}", plan.situation, waiting());
-        }
-        for warning in &plan.warnings {
-            if last.is_none_or(|p| !p.warnings.contains(warning)) {
-                tracing::warn!("{warning}");
+        self.tell_situation(snapshot.at, plan);
+        // Who was not asked gives no reason to warn.
+        if self.look != Look::Here {
+            for warning in &plan.warnings {
+                if !self.warned.contains(warning) {
+                    tracing::warn!("{warning}");
+                }
             }
+            self.warned.clone_from(&plan.warnings);
         }
+        self.tell_members(snapshot);
+    }
+
+    /// The same wait is told again each minute, since what is known of its reasons changes.
+    fn tell_situation(&mut self, at: Timestamp, plan: &Plan) {
+        let kinds: Vec<_> = plan.waiting.iter().map(std::mem::discriminant).collect();
+        // What is waited for elsewhere is told when those elsewhere have been asked.
+        let is_early = self.look == Look::Here && plan.next == Next::Everywhere;
+        if is_early && plan.actions.is_empty() {
+            return;
+        }
+        let same = self.told.as_ref();
+        let same = same.filter(|told| told.situation == plan.situation);
+        // One's own server takes seconds to come up, as a rule.
+        let same = same.filter(|told| told.waiting == kinds || plan.next == Next::Here);
+        let line = match same {
+            None => waits(plan.situation.to_string(), plan),
+            Some(told) => {
+                if kinds.is_empty() || at.duration_since(told.at) < REMINDER {
+                    return;
+                }
+                let seconds = at.duration_since(told.since).as_secs();
+                waits(format!("{}, for {seconds} s now", plan.situation), plan)
+            }
+        };
+        let since = same.map_or(at, |told| told.since);
+        match plan.waiting.iter().any(Waiting::is_for_operator) {
+            true => tracing::warn!("{line}"),
+            false => tracing::info!("{line}"),
+        }
+        self.told = Some(Told {
+            situation: plan.situation,
+            waiting: kinds,
+            since,
+            at,
+        });
+    }
+
+    fn tell_members(&mut self, snapshot: &Snapshot) {
         let Some(seen) = snapshot.server.ensemble() else {
             return;
         };
@@ -280,10 +356,20 @@ pub fn story(snapshot: &Snapshot, plan: &Plan) -> String {
             ": {mode}, {voters} voters, config version {version}"
         ));
     }
-    if let Some(waiting) = plan.waiting.first() {
-        story.push_str(&format!("; waiting for {waiting}"));
+    waits(story, plan)
+}
+
+/// `text`, and all that is waited for.
+fn waits(mut text: String, plan: &Plan) -> String {
+    for (n, waiting) in plan.waiting.iter().enumerate() {
+        text.push_str(if n == 0 {
+            "; waiting for "
+        } else {
+            "; and for "
+        });
+        text.push_str(&waiting.to_string());
     }
-    story
+    text
 }
 
 /// An error and its sources on one line.
@@ -296,4 +382,70 @@ pub fn chain(error: &dyn std::error::Error) -> String {
         source = error.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::plan::Situation;
+
+    struct Nothing;
+
+    impl World for Nothing {
+        async fn observe(&mut self, _: Look) -> Snapshot {
+            unreachable!("nobody looks")
+        }
+
+        async fn apply(&mut self, _: &Action) -> Result<Outcome, ApplyError> {
+            unreachable!("nobody acts")
+        }
+
+        fn report(&mut self, _: &Snapshot, _: &Plan) {}
+    }
+
+    #[test]
+    fn a_server_that_does_not_come_up_is_watched_less_and_less_and_the_rest_now_and_then() {
+        let policy = serde_json::from_str(
+            r#"{"ports":{"client":2181,"quorum":2888,"election":3888},"client_bind":"all",
+                "floor":3,"when_all_is_lost":"wait","claim_grace":{"secs":300,"nanos":0},
+                "absence_proof":{"secs":7200,"nanos":0}}"#,
+        );
+        let pace = Pace {
+            at_leisure: Duration::from_secs(10),
+            aws: Duration::from_secs(60),
+            here: Duration::from_millis(50),
+            first: Duration::from_millis(100),
+            longest: Duration::from_secs(30),
+        };
+        let plan = Plan {
+            situation: Situation::Joining,
+            actions: Vec::new(),
+            waiting: Vec::new(),
+            warnings: Vec::new(),
+            next: Next::Here,
+        };
+        let mut agent = Agent::new(Nothing, policy.expect("a policy"), pace, 1);
+        agent.last = Some(plan.clone());
+        let (mut time, mut looks, mut last) = (Duration::ZERO, 0, Duration::ZERO);
+        while time < Duration::from_secs(600) {
+            let pause = agent.pause(&plan, Applied::Wholly, false);
+            assert!(
+                pause <= pace.here.max(time / COARSENESS),
+                "{pause:?} at {time:?}"
+            );
+            time += pause;
+            looks += 1;
+            if agent.next_look(&plan, Applied::Wholly, false) != Look::Here {
+                assert!(time >= BOOT, "not before it may have booted");
+                let limit = pace.aws + pace.longest;
+                assert!(
+                    time - last <= limit.min(last + BOOT + time / 8),
+                    "{last:?} {time:?}"
+                );
+                last = time;
+            }
+        }
+        assert!(looks < 200, "{looks} looks in ten minutes");
+        assert!(time - last <= pace.aws + pace.longest);
+    }
 }

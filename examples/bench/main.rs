@@ -30,6 +30,21 @@ use self::world::{packaged, released};
 /// A healthy world needs seconds for a change; a busy machine more.
 const PATIENCE: Duration = Duration::from_secs(120);
 const ROUNDS: usize = 3;
+/// How the figures were come by, below the table.
+const HOW: &str = "\
+founding   from the start of three agents, or of three static servers, until each of the three
+           serves as a voter and then acknowledges a client's write
+joining    from the start of the fourth until it does; by hand: a server with the committed config
+           and itself as observer, polled every 20 ms until it serves, then one reconfig
+swapping   the same with the terminated follower removed in that reconfig
+           (not timed on either side: the death itself, and the group's launch)
+memory     VmRSS of an agent after the changes and a minute of rest, the largest of four
+CPU        utime and stime in /proc/PID/stat over that minute, the busiest of four
+calls      counted by the emulated AWS from boot until the instance is tagged as finished, retries
+           included; when idle, over that minute, the most of four
+claims     calls of CreateLogStream, the ensemble's marker included; 9: agents and servers, whole;
+           254: the daemon's loop and log group for each, all at once, EC2's answer made up
+Seconds are medians of all rounds. A busy machine makes both sides slow, and the ratio coarse.";
 
 /// One side's round.
 #[derive(Debug, Clone, Copy)]
@@ -76,6 +91,7 @@ fn main() {
     rows.extend(call_rows(&calls, &idle));
     rows.extend(claims::rows(&image));
     table::print(&rows);
+    println!("\n{HOW}");
 }
 
 fn ratios(hand: &[Times], agents: &[Times]) -> Vec<Row> {

@@ -40,8 +40,8 @@ impl Row {
 /// Prints them, aligned.
 pub fn print(rows: &[Row]) {
     println!(
-        "\n{:<42}{:>14}{:>10}{:>9}  {}",
-        "", "agents", "by hand", "ratio", "target"
+        "\n{:<42}{:>14}{:>10}{:>9}  target",
+        "", "agents", "by hand", "ratio"
     );
     for row in rows {
         let met = match row.met {

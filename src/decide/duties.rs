@@ -90,6 +90,7 @@ fn missing(view: View, config: &Ensemble, id: ServerId) -> Vec<String> {
                 format!("{instance} is {}, {probe}", i.state)
             }
             (false, Some((instance, i)), None) => format!("{instance} is {}", i.state),
+            (false, None, _) if fleet.is_none() => "EC2 has not told of its instance".to_owned(),
             (false, None, _) => "its instance is not known".to_owned(),
         };
         Some(format!(
@@ -120,7 +121,11 @@ fn tags(view: View, id: ServerId) -> Option<Action> {
 }
 
 fn warnings(view: View) -> Vec<String> {
-    let mut warnings = Vec::new();
+    let unseen = [view.fleet().err(), view.register().err()];
+    let unseen = unseen.into_iter().flatten();
+    let mut warnings: Vec<String> = unseen
+        .map(|answer| format!("without {answer}; nobody's termination can be proven meanwhile"))
+        .collect();
     if view.disk.zoo_cfg == ZooCfg::Stale {
         let text = "zoo.cfg differs from the settings; it is written at the server's next start";
         warnings.push(text.to_owned());

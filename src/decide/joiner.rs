@@ -16,8 +16,15 @@ pub fn plan(view: View, founded: &Founded, claim: ClaimName, id: ServerId) -> Pl
         Service::Running => running_joiner(view, founded, id),
         Service::Stopped => match base(view, founded) {
             Some(base) => start_joiner(view, founded, claim, id, &base),
-            None => waits(Situation::Joining, Waiting::ServingMember),
+            None => waits(Situation::Joining, unseen_base(view)),
         },
+    }
+}
+
+fn unseen_base(view: View) -> Waiting {
+    let peers = view.snapshot.peers.iter();
+    Waiting::ServingMember {
+        asked: peers.map(|(id, probe)| format!("{id} {probe}")).collect(),
     }
 }
 
@@ -81,8 +88,13 @@ fn is_of(view: View, lineage: &Lineage, server: ServerId) -> bool {
 }
 
 fn running_joiner(view: View, founded: &Founded, id: ServerId) -> Plan {
+    // It was started to join an ensemble that was founded anew since: it begins again, too.
+    let identity = view.disk.identity.as_ref();
+    if identity.is_some_and(|i| i.lineage.generation < founded.lineage.generation) {
+        return acts(Situation::Joining, vec![Action::StopServer], Next::Here);
+    }
     let server = &view.snapshot.server;
-    if let (Some(serving), Some(committed)) = (server.serving(), server.ensemble()) {
+    if let (Some(serving), Some(committed)) = (server.serving(), view.committed_here()) {
         if serving.synced == Some(true) {
             let add = membership::add(view, id, committed);
             // What the peers told before is outdated by this very change.
@@ -102,12 +114,6 @@ fn running_joiner(view: View, founded: &Founded, id: ServerId) -> Plan {
     }
     let now = server.to_string();
     let mut plan = waits(Situation::Joining, Waiting::OwnServer { now });
-    // A server that is on its way shows here first; one that waits for others shows elsewhere.
-    let boots_beside_the_founder = founded.young && !founded.founder_is_gone;
-    plan.next = if boots_beside_the_founder || !server.answered() {
-        Next::Here
-    } else {
-        Next::Everywhere
-    };
+    plan.next = Next::Here;
     plan
 }

@@ -30,19 +30,17 @@ pub fn plan(snapshot: &Snapshot, policy: &Policy) -> Plan {
         Ok(view) => view,
         Err(waiting) => return waits(Situation::Blind, waiting),
     };
+    // What is on the disk comes first: a member needs nobody's leave to start or to serve.
+    let member = own_member_id(view);
+    if member.is_some() && view.service == Service::Stopped {
+        return start_member(view);
+    }
     if let Some(contradiction) = strangers(view) {
         return waits(Situation::Halted, contradiction);
     }
-    let server = &snapshot.server;
-    // What is on the disk comes first: a member needs nobody's leave to start or to serve.
-    let member = own_member_id(view);
-    if let Some(id) = member {
-        if view.service == Service::Stopped {
-            return start_member(view);
-        }
-        if let (Some(serving), Some(committed)) = (server.serving(), server.ensemble()) {
-            return duties::serving(view, id, serving, committed);
-        }
+    let serves = snapshot.server.serving().zip(view.committed_here());
+    if let (Some(id), Some((serving, committed))) = (member, serves) {
+        return duties::serving(view, id, serving, committed);
     }
     if let Some(plan) = recovery::plan(view) {
         return plan;
@@ -96,7 +94,7 @@ fn strangers(view: View) -> Option<Waiting> {
 fn own_member_id(view: View) -> Option<ServerId> {
     let identity = view.disk.identity.as_ref()?;
     let own = identity.instance == view.me.instance && view.disk.myid == Some(identity.server);
-    let config = match (view.service, view.snapshot.server.ensemble()) {
+    let config = match (view.service, view.committed_here()) {
         (Service::Running, Some(committed)) => committed,
         _ => view.disk.dynamic.as_ref()?,
     };

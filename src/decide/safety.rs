@@ -140,7 +140,7 @@ fn change(
     expected: crate::model::id::ConfigVersion,
     added: usize,
 ) -> Vec<(bool, &'static str)> {
-    let Some(seen) = view.snapshot.server.ensemble() else {
+    let Some(seen) = view.committed_here() else {
         return vec![(false, VERSION)];
     };
     let dead: BTreeSet<ServerId> = fate::terminated_members(view, seen)
@@ -272,7 +272,8 @@ fn is_own_data(view: View, before: &[Action]) -> bool {
             new.lineage.generation == newest
                 && (succession::begins(view) || succession::is_part(view))
         }
-        (Some(newest), _) => newest == identity.lineage.generation,
+        // A list that is old may still lack the newest marker.
+        (Some(newest), _) => newest <= identity.lineage.generation,
         (None, _) => true,
     };
     let same = same && (!identity.withdrawn || relabelled.is_some());

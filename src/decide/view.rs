@@ -81,6 +81,16 @@ impl<'a> View<'a> {
         self.snapshot.server.serving().is_some() || peers.any(|p| p.serving().is_some())
     }
 
+    /// The committed config that changes go out from: the newest told, while the own server serves
+    /// and tells one, too.
+    ///
+    /// The own server's is not enough. A change that commits while it syncs (after NEWLEADER, before
+    /// UPTODATE) never reaches its `conf`, which is then old until the next change: no change that
+    /// names that version would ever be taken.
+    pub fn committed_here(&self) -> Option<&'a Ensemble> {
+        self.snapshot.server.ensemble().and(self.committed())
+    }
+
     /// The newest committed config that another serving server told.
     pub fn committed_by_peers(&self) -> Option<&'a Ensemble> {
         let peers = self.snapshot.peers.values();

@@ -200,7 +200,10 @@ pub enum Waiting {
     /// This instance's server to sync with its leader.
     Sync,
     /// Any member to serve and tell the config.
-    ServingMember,
+    ServingMember {
+        /// The peers that were asked, with what they answered.
+        asked: Vec<String>,
+    },
     /// The other survivors of a lost quorum to testify.
     Testimony {
         /// Those who have not, with what is known of their instances.
@@ -223,4 +226,11 @@ pub enum Waiting {
         /// Its instance.
         instance: InstanceId,
     },
+}
+
+impl Waiting {
+    /// Whether nothing but an operator can end it.
+    pub fn is_for_operator(&self) -> bool {
+        matches!(self, Waiting::Operator { .. })
+    }
 }

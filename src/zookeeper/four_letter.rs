@@ -54,34 +54,36 @@ pub enum Depth {
     Own,
 }
 
-/// Asks a server how it is, all words at once. A peer is asked `stat`, and `srvr` where `stat` is
-/// not whitelisted (only `srvr` is, by default).
+/// Asks a server how it is; the details, only when it serves: one that boots is asked often. A
+/// peer is asked `stat`, and `srvr` where `stat` is not whitelisted (only `srvr` is, by default).
 pub async fn probe(address: SocketAddr, depth: Depth, deadline: Duration) -> Probe {
     let own = depth == Depth::Own;
     let first = if own { "srvr" } else { "stat" };
-    let detail = async {
-        if own {
-            ask(address, "mntr", deadline).await.ok()
-        } else {
-            None
-        }
-    };
-    let (state, conf, detail) = tokio::join!(
-        ask(address, first, deadline),
-        ask(address, "conf", deadline),
-        detail
-    );
-    let state = match state {
+    let state = match ask(address, first, deadline).await {
         Ok(answer) if reply::is_refused(&answer) && !own => ask(address, "srvr", deadline).await,
         state => state,
     };
-    match state {
-        Ok(state) => reply::probe(&state, conf.ok().as_deref(), detail.as_deref()),
-        Err(AskError::Connection(source)) => Probe::Unreachable {
-            why: source.to_string(),
-        },
-        Err(late @ AskError::Late(_)) => Probe::Unreachable {
-            why: late.to_string(),
-        },
+    let state = match state {
+        Ok(state) => state,
+        Err(AskError::Connection(source)) => {
+            let why = source.to_string();
+            return Probe::Unreachable { why };
+        }
+        Err(late @ AskError::Late(_)) => {
+            let why = late.to_string();
+            return Probe::Unreachable { why };
+        }
+    };
+    let short = reply::probe(&state, None, None);
+    if short.serving().is_none() {
+        return short;
     }
+    let detail = async {
+        match own {
+            true => ask(address, "mntr", deadline).await.ok(),
+            false => None,
+        }
+    };
+    let (conf, detail) = tokio::join!(ask(address, "conf", deadline), detail);
+    reply::probe(&state, conf.ok().as_deref(), detail.as_deref())
 }

@@ -99,7 +99,7 @@ fn a_newcomer_that_reaches_nobody_does_not_found_a_second_ensemble() {
         )
         .prints(
             "situation: joining the ensemble
-             waiting for a member that serves and tells the config",
+             waiting for a member that serves and tells the config; asked: i-0000000a unreachable (timed out)",
         );
 }
 

@@ -1,7 +1,11 @@
+use zk_bootstrap::model::claim::Milestone::{Joined, Started};
 use zk_bootstrap::model::disk::ZooCfg;
+use zk_bootstrap::model::ensemble::Ensemble;
 use zk_bootstrap::model::fleet::InstanceState;
+use zk_bootstrap::model::id::ConfigVersion;
 use zk_bootstrap::model::plan::{Action, Next, Situation};
 use zk_bootstrap::model::probe::{Mode, Probe};
+use zk_bootstrap::model::snapshot::{Answer, Snapshot};
 
 use crate::given::{config, given, serving, unknown};
 
@@ -48,6 +52,22 @@ fn a_joiner_whose_founder_was_replaced_at_the_same_address_begins_anew() {
         .disk(|disk| disk.data = false)
         .runs(Probe::NotServing)
         .peer('a', serving(Mode::Leader, config(&members)))
+        .prints(
+            "situation: joining the ensemble
+             1. stop ZooKeeper",
+        );
+}
+
+#[test]
+fn a_joiner_of_an_earlier_generation_begins_anew_before_it_is_added() {
+    let members = [(1, 'a')];
+    given('d', "abcd")
+        .claim("ensemble", 'b', &[])
+        .claim("ensemble.2", 'a', &[Started])
+        .claim("1", 'a', &[Started, Joined])
+        .claim("4", 'd', &[Started])
+        .files_of(4, &members)
+        .runs(serving(Mode::Follower, config(&members)))
         .prints(
             "situation: joining the ensemble
              1. stop ZooKeeper",
@@ -145,6 +165,59 @@ fn a_member_with_its_data_starts_first_and_asks_questions_later() {
         .prints(
             "situation: a member whose server is down
          1. start ZooKeeper",
+        );
+}
+
+/// A server that synced while a change was committed tells the config before it.
+#[test]
+fn a_joiner_whose_server_missed_a_change_is_added_at_the_version_that_its_peers_tell() {
+    let newer = Ensemble {
+        version: ConfigVersion(0x1_0000_0017),
+        ..config(&THREE)
+    };
+    given('d', "abcd")
+        .three_joined()
+        .claim("4", 'd', &[])
+        .files_of(4, &THREE)
+        .runs(serving(Mode::Follower, config(&[(1, 'a'), (2, 'b')])))
+        .peer('a', serving(Mode::Leader, newer))
+        .prints(
+            "situation: synced, not yet a member
+             1. reconfig at version 100000017: add server.4=10.0.0.4:2888:3888:participant;2181",
+        );
+}
+
+#[test]
+fn a_member_starts_with_its_data_even_when_another_group_writes_into_its_register() {
+    let stranger = |s: &mut Snapshot| {
+        let name = "9".parse().expect("the name of a claim");
+        if let Answer::Known { value, .. } = &mut s.register {
+            let claim = value.claims.get_mut(&name).expect("a claim");
+            claim.owner.as_mut().expect("an owner").group = "asg:other".to_owned();
+        }
+    };
+    given('b', "abc")
+        .three_joined()
+        .claim("9", 'f', &[])
+        .files_of(2, &THREE)
+        .with(|s, _| stranger(s))
+        .prints(
+            "situation: a member whose server is down
+             1. start ZooKeeper",
+        );
+}
+
+#[test]
+fn a_member_that_cannot_see_aws_serves_on_and_warns() {
+    given('b', "abc")
+        .three_joined()
+        .files_of(2, &THREE)
+        .runs(serving(Mode::Follower, config(&THREE)))
+        .with(|s, _| s.fleet = unknown())
+        .prints(
+            "situation: a serving member
+             warning: without an answer from EC2 and the group: throttled; nobody's termination can be proven meanwhile
+             nothing to do",
         );
 }
 

@@ -82,32 +82,6 @@ fn an_ensemble_of_three_grows_to_four_and_five() {
 }
 
 #[test]
-fn throttled_and_lossy_aws_delays_a_founding_and_no_more() {
-    let mut world = world("127.41.5", 0);
-    for (kind, probability) in [
-        ("throttle", 0.2),
-        ("lost_reply", 0.2),
-        ("http500", 0.1),
-        ("reset", 0.1),
-    ] {
-        world
-            .cloud
-            .tell("fault", json!({ "kind": kind, "probability": probability }));
-    }
-    world.launch(3);
-    let writer = world.writer();
-    assert_eq!(world.await_ensemble(LATE).voters.len(), 3);
-    let applied = world.cloud.tell("clear_faults", json!({}))["applied"].take();
-    let applied = applied.as_object().expect("counts").values();
-    assert!(
-        applied.clone().all(|count| count.as_u64() > Some(0)),
-        "every fault was met"
-    );
-    writer.await_more(20, SOON);
-    world.assert_nothing_lost(&writer.finish());
-}
-
-#[test]
 fn a_newcomer_that_reaches_nobody_founds_no_second_ensemble() {
     let mut world = world("127.41.6", 3);
     let writer = world.writer();

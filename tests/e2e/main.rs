@@ -5,6 +5,7 @@
 #[allow(dead_code, reason = "the demo and the bench use other parts of it")]
 mod world;
 
+mod aws;
 mod dry_run;
 mod founding;
 mod replacement;

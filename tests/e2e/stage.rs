@@ -16,6 +16,9 @@ pub const SOON: Duration = Duration::from_secs(60);
 /// For a world in which much goes wrong or much goes on.
 pub const LATE: Duration = Duration::from_secs(150);
 
+/// The log group with the claims.
+pub const GROUP: &str = "/zookeeper/zk";
+
 /// Worlds side by side: three servers and agents each keep two cores busy, and a busy machine
 /// makes ZooKeeper's own deadlines pass.
 const WORLDS: usize = 2;
@@ -67,6 +70,14 @@ pub fn image() -> Image {
         agent: PathBuf::from(env!("CARGO_BIN_EXE_zk-bootstrap")),
         zookeeper: packaged(),
         settings: String::new(),
+    }
+}
+
+/// [`image`] with the shortest grace for claims without an owner that the settings allow.
+pub fn impatient() -> Image {
+    Image {
+        settings: "[register]\nclaim_grace = \"90s\"\n".to_owned(),
+        ..image()
     }
 }
 

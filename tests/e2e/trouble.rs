@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use serde_json::json;
+use zk_bootstrap::clock;
 
-use crate::stage::{LATE, SOON, looks, world};
+use crate::stage::{GROUP, LATE, SOON, impatient, looks, world, world_of};
+use crate::world::World;
 use crate::world::client;
 use crate::world::wait::{wait_for, within};
 
@@ -17,16 +19,35 @@ fn agents_that_are_killed_at_random_moments_of_a_founding_finish_it_when_they_ar
     for round in 0..10 {
         println!("round {round}");
         let mut moments = fastrand::Rng::with_seed(round);
-        let mut world = world("127.43.1", 3);
+        // Killed between a stream and its record: the claim is nobody's, for its grace.
+        let mut world = world_of("127.43.1", 3, impatient());
         let writer = world.writer();
         for _ in 0..KILLS {
             std::thread::sleep(FOUNDING.mul_f64(moments.f64()) / KILLS);
             world.instances().for_each(|each| each.kill_agent());
             world.instances().for_each(|each| each.start_agent());
         }
-        assert_eq!(world.await_ensemble(LATE).voters.len(), 3);
+        within(LATE, || {
+            let_graces_pass(&mut world);
+            world.ensemble()
+        });
+        assert_eq!(world.await_ensemble(SOON).voters.len(), 3);
         writer.await_more(5, SOON);
         world.assert_nothing_lost(&writer.finish());
+    }
+}
+
+/// Makes each claim that stayed without an owner so old that its grace is over.
+fn let_graces_pass(world: &mut World) {
+    let now = clock::now().as_millisecond();
+    let streams = world.cloud.tell("streams", json!({}))[GROUP].take();
+    for (name, stream) in streams.as_object().into_iter().flatten() {
+        let age = now - stream["created"].as_i64().expect("a time");
+        // A younger one may get its record yet.
+        if stream["events"] == json!([]) && (5_000..90_000).contains(&age) {
+            let older = json!({ "group": GROUP, "stream": name, "seconds": 90 });
+            world.cloud.tell("age_stream", older);
+        }
     }
 }
 
@@ -90,12 +111,11 @@ fn a_wiped_voter_does_not_vote_while_the_only_other_one_is_behind() {
     world.at(&wiped).wipe();
     world.at(&wiped).start_agent();
     world.at(&behind).start_agent();
-    for id in [&wiped, &behind] {
-        let address = world.at(id).address;
-        wait_for("a server that answers", SOON, || {
-            client::ask(address, "srvr")
-        });
-    }
+    let address = world.at(&behind).address;
+    wait_for("a server that answers", SOON, || {
+        client::ask(address, "srvr")
+    });
+    looks(&mut world, &wiped, 5);
     // Elections among those two go on all the time; a wrong one is won within three seconds.
     let served = within(Duration::from_secs(8), || {
         let modes = [&wiped, &behind].map(|id| world.at(id).mode());
@@ -105,33 +125,6 @@ fn a_wiped_voter_does_not_vote_while_the_only_other_one_is_behind() {
     world.at(&leader).start_agent();
     world.await_ensemble(SOON);
     writer.await_more(20, SOON);
-    world.assert_nothing_lost(&writer.finish());
-}
-
-#[test]
-fn empty_answers_from_aws_remove_nobody_not_even_one_who_is_silent() {
-    let mut world = world("127.43.6", 3);
-    let writer = world.writer();
-    let before = world.await_ensemble(SOON);
-    let [silent, other] = <[String; 2]>::try_from(world.followers()).expect("two followers");
-    for service in ["ec2", "autoscaling"] {
-        world
-            .cloud
-            .tell("fault", json!({ "kind": "empty", "service": service }));
-    }
-    world.at(&silent).freeze();
-    let newcomer = world.launch(1).remove(0);
-    let leader = world.leader();
-    for id in [&leader, &other, &newcomer] {
-        looks(&mut world, id, 8);
-    }
-    writer.await_more(20, SOON);
-    let address = world.at(&leader).address;
-    let now = client::Client::connect(&[address]).and_then(|c| c.config());
-    assert_eq!(now.expect("a config"), before);
-    world.at(&silent).thaw();
-    world.cloud.tell("clear_faults", json!({}));
-    assert_eq!(world.await_ensemble(LATE).voters.len(), 4);
     world.assert_nothing_lost(&writer.finish());
 }
 

@@ -16,10 +16,10 @@ use super::mutations::Mutation;
 use super::region::{MINUTE, Ms, Region, SECOND, Shared};
 use super::world::Simulated;
 
-type Running = Pin<Box<dyn Future<Output = (Agent<Simulated>, Tick)>>>;
+type Running = Pin<Box<dyn Future<Output = (Box<Agent<Simulated>>, Tick)>>>;
 
 enum Body {
-    Idle(Agent<Simulated>),
+    Idle(Box<Agent<Simulated>>),
     Running(Running),
 }
 
@@ -132,7 +132,7 @@ impl History {
             let world = Simulated::new(&self.region, m, self.policy.clone(), self.mutation);
             let seed = self.region.borrow_mut().rng.u64(..);
             let agent = Agent::new(world, self.policy.clone(), pace(), seed);
-            let body = Body::Idle(agent);
+            let body = Body::Idle(Box::new(agent));
             let last = None;
             self.seats.insert(m, Seat { due, body, last });
         }

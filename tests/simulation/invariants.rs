@@ -14,11 +14,10 @@
 
 use std::rc::Rc;
 
-use zk_bootstrap::model::claim::{ClaimName, Slot};
+use zk_bootstrap::model::claim::Slot;
 use zk_bootstrap::model::id::ServerId;
 
 use super::disk::{Config, Store, Txn};
-use super::fleet::Machine;
 use super::leader::Reconfig;
 use super::region::Region;
 use super::zookeeper::Phase;
@@ -89,7 +88,7 @@ impl Region {
     }
 
     /// The machine of a member, unless it is terminated.
-    fn living(&self, (id, address): (ServerId, std::net::IpAddr)) -> Option<usize> {
+    pub fn living(&self, (id, address): (ServerId, std::net::IpAddr)) -> Option<usize> {
         let m = self.machine_at(address)?;
         let machine = &self.machines[m];
         let wiped = machine.disk.myid.is_none() && self.owns(m, id);
@@ -97,9 +96,8 @@ impl Region {
     }
 
     fn owns(&self, m: usize, id: ServerId) -> bool {
-        let slot = Slot::Server(id);
-        let newest = self.streams.streams.iter().filter(|(n, _)| n.slot == slot);
-        let owner = newest.last().and_then(|(_, stream)| stream.owner());
+        let newest = self.streams.newest(Slot::Server(id));
+        let owner = newest.and_then(|(_, stream)| stream.owner());
         owner.is_some_and(|owner| owner.instance == self.machines[m].id)
     }
 
@@ -201,62 +199,5 @@ impl Region {
                 return;
             }
         }
-    }
-
-    /// Why nothing that an agent may do brings the ensemble back: the exact list of what excuses
-    /// a fleet that does not settle.
-    pub fn unrecoverable(&self) -> Option<&'static str> {
-        if self.all_is_gone() {
-            return None;
-        }
-        let Some(config) = &self.truth.config else {
-            return self.founder_is_lost();
-        };
-        let voters = self.intact_voters(config);
-        let knows = |m: &&usize| {
-            let disk = &self.machines[**m].disk;
-            let lists = |c: &Rc<Config>| {
-                disk.myid
-                    .is_some_and(|id| c.lists(id, self.machines[**m].address))
-            };
-            disk.dynamic.as_ref().is_some_and(lists)
-        };
-        if voters.len() < config.quorum() {
-            Some("fewer than a quorum of the voters have their disks")
-        } else if voters.iter().filter(knows).count() < config.quorum() {
-            Some("a voter is needed that went down before it learned that it is one")
-        } else {
-            None
-        }
-    }
-
-    /// Whether everybody who ever noted that a server was about to start is terminated: then the
-    /// next generation is due.
-    fn all_is_gone(&self) -> bool {
-        let started = self.streams.streams.values().filter(|s| s.has_started());
-        let mut owners = started.filter_map(|s| s.owner());
-        owners.all(|owner| {
-            let machine = self.machines.iter().find(|m| m.id == owner.instance);
-            machine.is_some_and(Machine::is_gone)
-        })
-    }
-
-    /// A founder noted that it was about to start, and lost its disk before it led.
-    fn founder_is_lost(&self) -> Option<&'static str> {
-        let marker = |(name, _): &(&ClaimName, &_)| name.slot == Slot::Ensemble;
-        let (_, marker) = self.streams.streams.iter().filter(marker).next_back()?;
-        let founder = marker.owner()?;
-        let found = self.machines.iter().find(|m| m.id == founder.instance)?;
-        let lost = found.is_gone() || found.disk.identity.is_none();
-        (marker.has_started() && lost).then_some("the founder was lost before it led")
-    }
-
-    /// The voters that have their data, on machines that are not terminated.
-    pub fn intact_voters(&self, config: &Config) -> Vec<usize> {
-        let lineage = Some(self.truth.lineages);
-        let living = config.voters().filter_map(|voter| self.living(voter));
-        living
-            .filter(|m| self.machines[*m].disk.store.lineage == lineage)
-            .collect()
     }
 }

@@ -4,8 +4,11 @@
 
 mod coverage;
 mod disk;
+mod election;
 mod elsewhere;
+mod excuses;
 mod fleet;
+mod founding_stories;
 mod here;
 mod histories;
 mod history;

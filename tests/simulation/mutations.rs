@@ -154,11 +154,6 @@ fn who_lets_empty_disks_vote_is_caught() {
 }
 
 #[test]
-fn who_keeps_foreign_data_is_caught() {
-    is_caught(Mutation::KeepsForeignData, "data");
-}
-
-#[test]
 fn who_skips_the_journal_is_caught() {
     is_caught(Mutation::SkipsTheJournal, "founds a second ensemble");
 }

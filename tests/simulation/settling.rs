@@ -8,7 +8,7 @@ use super::region::{MINUTE, Ms, SECOND, Weather};
 /// A fleet is settled when no agent has acted for so long.
 const QUIET: Ms = 70 * SECOND;
 /// When what cannot be recovered is given up.
-const HOPE: Ms = 5 * MINUTE;
+const HOPE: Ms = 2 * MINUTE;
 
 /// How a history ended.
 #[derive(Debug, Clone, PartialEq, Eq)]

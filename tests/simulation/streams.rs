@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use zk_bootstrap::model::claim::{Claim, ClaimName, Milestone, Owner, Register};
+use zk_bootstrap::model::claim::{Claim, ClaimName, Milestone, Owner, Register, Slot};
 
 use super::region::{Ms, timestamp};
 
@@ -54,6 +54,13 @@ pub struct Age {
 }
 
 impl Streams {
+    /// The stream of the newest claim on a slot.
+    pub fn newest(&self, slot: Slot) -> Option<(ClaimName, &Stream)> {
+        let mut streams = self.streams.iter();
+        let (name, stream) = streams.rfind(|(name, _)| name.slot == slot)?;
+        Some((*name, stream))
+    }
+
     /// Creates a stream; false when it exists.
     pub fn create(&mut self, name: ClaimName, by: usize, now: Ms) -> bool {
         self.creates += 1;

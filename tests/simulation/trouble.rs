@@ -1,7 +1,7 @@
 //! What goes wrong, by chance.
 
 use fastrand::Rng;
-use zk_bootstrap::model::claim::{ClaimName, Slot};
+use zk_bootstrap::model::claim::Slot;
 use zk_bootstrap::model::disk::ZooCfg;
 use zk_bootstrap::model::fleet::Lifecycle;
 
@@ -71,7 +71,7 @@ pub fn haunt(history: &mut History) {
         let span = rng.u64(2..=25) * MINUTE;
         (kinds, every, span, rng.u8(..10) == 0)
     };
-    if history.region.borrow_mut().rng.u8(..8) == 0 {
+    if history.region.borrow_mut().rng.u8(..16) == 0 {
         lose_the_founder(history);
     }
     let end = history.region.borrow().now + span;
@@ -93,7 +93,7 @@ pub fn haunt(history: &mut History) {
     }
 }
 
-/// Terminates the founder as soon as it has made the marker, or a little later.
+/// Terminates the founder as soon as it has made the marker, or a moment later.
 fn lose_the_founder(history: &mut History) {
     let founder = |history: &History| {
         let region = history.region.borrow();
@@ -102,7 +102,7 @@ fn lose_the_founder(history: &mut History) {
         marker.map(|(_, stream)| stream.by)
     };
     history.run_until(MINUTE, |history| founder(history).is_some());
-    let wait = history.region.borrow_mut().rng.u64(..2 * SECOND);
+    let wait = history.region.borrow_mut().rng.u64(..SECOND / 2);
     history.run_for(wait);
     if let Some(m) = founder(history) {
         history.strike(Strike::Terminate, m);
@@ -188,14 +188,12 @@ impl Region {
     }
 
     fn delete_marker(&mut self) {
-        let streams = &mut self.streams.streams;
-        let marker = |name: &&ClaimName| name.slot == Slot::Ensemble;
-        let newest = streams.keys().filter(marker).next_back().copied();
+        let newest = self.streams.newest(Slot::Ensemble);
         // Of a later generation the earlier marker would be left: another story.
-        if let Some(name) = newest.filter(|name| name.term == 1)
-            && let Some(stream) = streams.remove(&name)
-        {
-            self.deleted_marker = Some((name, stream));
+        let name = newest.map(|(name, _)| name).filter(|name| name.term == 1);
+        let stream = name.and_then(|name| self.streams.streams.remove(&name));
+        if let Some(deleted) = name.zip(stream) {
+            self.deleted_marker = Some(deleted);
         }
     }
 

@@ -51,8 +51,6 @@ pub struct Leading {
 }
 
 const JVM: std::ops::Range<Ms> = 600..2_500;
-const SYNC: std::ops::Range<Ms> = 30..900;
-const ELECTION: Ms = 250;
 pub const PATIENCE: Ms = 2 * SECOND;
 
 impl Region {
@@ -123,11 +121,11 @@ impl Region {
         }
     }
 
-    fn leads(&self, m: usize) -> bool {
+    pub fn leads(&self, m: usize) -> bool {
         self.leading(m).is_some()
     }
 
-    fn looking(&self, m: usize) -> Option<Ms> {
+    pub fn looking(&self, m: usize) -> Option<Ms> {
         match self.machines[m].server.as_ref()?.phase {
             Phase::Looking { since } => Some(since),
             _ => None,
@@ -197,7 +195,7 @@ impl Region {
         peers.filter(|p| *p == m || self.reach(m, *p)).collect()
     }
 
-    fn server(&self, m: usize) -> &Server {
+    pub fn server(&self, m: usize) -> &Server {
         let server = self.machines[m].server.as_ref();
         server.expect("only running servers are asked")
     }
@@ -207,104 +205,6 @@ impl Region {
         self.server(m)
             .config
             .lists(id, self.machines[other].address)
-    }
-
-    /// A looking server adopts a newer config that it hears of (6).
-    fn hear_of_configs(&mut self, m: usize) {
-        let others: Vec<usize> = self.up().filter(|o| *o != m).collect();
-        for other in others {
-            let booting = matches!(self.server(other).phase, Phase::Booting { .. });
-            if booting || !self.reach(m, other) || !(self.knows(m, other) || self.knows(other, m)) {
-                continue;
-            }
-            let config = Rc::clone(&self.server(other).config);
-            if config.version > self.server(m).config.version {
-                self.note(|| format!("{m} adopts config {:x} of {other}", config.version));
-                self.adopt(m, &config);
-            }
-        }
-    }
-
-    /// Follows a leader that a quorum of the known voters follows, or takes part in an election.
-    fn find_leader(&mut self, m: usize) {
-        let Some(since) = self.looking(m) else {
-            return;
-        };
-        let config = Rc::clone(&self.server(m).config);
-        let near = self.voters_near(m, &config);
-        let leader = near.iter().copied().find(|l| {
-            let follows = |v: &&usize| **v == *l || self.follows(**v, *l);
-            self.leads(*l) && near.iter().filter(follows).count() >= config.quorum()
-        });
-        if let Some(leader) = leader {
-            self.follow(m, leader);
-        } else if since + ELECTION <= self.now {
-            self.elect(m, &config, &near);
-        }
-    }
-
-    pub fn follows(&self, m: usize, leader: usize) -> bool {
-        let phase = self.machines[m].server.as_ref().map(|s| &s.phase);
-        matches!(phase, Some(Phase::Following { leader: l, .. }) if *l == leader)
-    }
-
-    fn follow(&mut self, m: usize, leader: usize) {
-        let syncs = self.now + self.rng.u64(SYNC);
-        let phase = Phase::Following {
-            leader,
-            syncs,
-            synced: false,
-        };
-        self.set_phase(m, phase);
-    }
-
-    /// A quorum of looking voters of one config elects the most advanced among them.
-    fn elect(&mut self, m: usize, config: &Rc<Config>, near: &[usize]) {
-        let votes = |v: &usize| {
-            let same = self.server(*v).config == *config;
-            // An empty database does not vote (12).
-            let store = &self.machines[*v].disk.store;
-            self.looking(*v).is_some() && same && store.lineage.is_some()
-        };
-        let electors: Vec<usize> = near.iter().copied().filter(votes).collect();
-        let rank = |v: &usize| {
-            let store = &self.machines[*v].disk.store;
-            (store.epoch, store.last(), self.server(*v).id)
-        };
-        let Some(best) = electors.iter().copied().max_by_key(rank) else {
-            return;
-        };
-        // A reconfig in flight needs quorums of both configs (4).
-        let in_flight = self.machines[best].disk.store.config().cloned();
-        let quorum_of = |config: &Config| {
-            let count = electors
-                .iter()
-                .filter(|v| self.votes_in(**v, config))
-                .count();
-            count >= config.quorum()
-        };
-        let newer = in_flight.filter(|c| c.version > config.version);
-        if !electors.contains(&m) || !quorum_of(config) || !newer.is_none_or(|c| quorum_of(&c)) {
-            return;
-        }
-        let epochs = electors.iter().map(|v| self.machines[*v].disk.store.epoch);
-        let epoch = epochs.max().unwrap_or_default() + 1;
-        self.machines[best].disk.store.epoch = epoch;
-        let leading = Leading {
-            epoch,
-            established: false,
-            committed: 0,
-            followed: self.now,
-        };
-        self.note(|| format!("{best} is elected in epoch {epoch} by {electors:?}"));
-        self.set_phase(best, Phase::Leading(leading));
-        for elector in electors.into_iter().filter(|v| *v != best) {
-            self.follow(elector, best);
-        }
-    }
-
-    pub fn votes_in(&self, m: usize, config: &Config) -> bool {
-        config.is_voter(self.server(m).id, self.machines[m].address)
     }
 
     /// Takes over the leader's history.

@@ -128,7 +128,13 @@ impl fmt::Display for Waiting {
             Waiting::FreeId => f.write_str("a free server id: all 254 are taken"),
             Waiting::OwnServer { now } => write!(f, "this instance's server, now {now}"),
             Waiting::Sync => f.write_str("this instance's server to sync with its leader"),
-            Waiting::ServingMember => f.write_str("a member that serves and tells the config"),
+            Waiting::ServingMember { asked } => {
+                f.write_str("a member that serves and tells the config")?;
+                match asked.is_empty() {
+                    true => Ok(()),
+                    false => write!(f, "; asked: {}", asked.join(", ")),
+                }
+            }
             Waiting::Testimony { missing } => {
                 write!(
                     f,

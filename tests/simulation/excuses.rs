@@ -1,0 +1,77 @@
+//! What an agent cannot mend: the only excuses for a fleet that does not settle.
+
+use std::rc::Rc;
+
+use zk_bootstrap::model::claim::Slot;
+
+use super::disk::{Config, Store};
+use super::fleet::Machine;
+use super::region::Region;
+
+impl Region {
+    /// Why nothing that an agent may do brings the ensemble back: the exact list of what excuses
+    /// a fleet that does not settle.
+    pub fn unrecoverable(&self) -> Option<&'static str> {
+        if self.all_is_gone() {
+            return None;
+        }
+        let Some(config) = &self.truth.config else {
+            return self.founder_is_lost();
+        };
+        let voters = self.intact_voters(config);
+        let knows = |m: &&usize| {
+            let disk = &self.machines[**m].disk;
+            let lists = |c: &Rc<Config>| {
+                disk.myid
+                    .is_some_and(|id| c.lists(id, self.machines[**m].address))
+            };
+            disk.dynamic.as_ref().is_some_and(lists)
+        };
+        if voters.len() < config.quorum() {
+            Some("fewer than a quorum of the voters have their disks")
+        } else if voters.iter().filter(knows).count() < config.quorum() {
+            Some("a voter is needed that went down before it learned that it is one")
+        } else {
+            self.change_without_quorum(config, &voters)
+        }
+    }
+
+    /// A change of the config that is under way needs quorums of both configs; the new one may
+    /// have lost its own since it was taken up.
+    fn change_without_quorum(&self, committed: &Config, voters: &[usize]) -> Option<&'static str> {
+        let stores = voters.iter().map(|m| &self.machines[*m].disk.store);
+        let newest = stores.filter_map(Store::config).max_by_key(|c| c.version)?;
+        let lost = self.intact_voters(newest).len() < newest.quorum();
+        (newest.version > committed.version && lost)
+            .then_some("a change was under way, and its config has lost its quorum")
+    }
+
+    /// Whether everybody who ever noted that a server was about to start is terminated: then the
+    /// next generation is due.
+    fn all_is_gone(&self) -> bool {
+        let started = self.streams.streams.values().filter(|s| s.has_started());
+        let mut owners = started.filter_map(|s| s.owner());
+        owners.all(|owner| {
+            let machine = self.machines.iter().find(|m| m.id == owner.instance);
+            machine.is_some_and(Machine::is_gone)
+        })
+    }
+
+    /// A founder noted that it was about to start, and lost its disk before it led.
+    fn founder_is_lost(&self) -> Option<&'static str> {
+        let (_, marker) = self.streams.newest(Slot::Ensemble)?;
+        let founder = marker.owner()?;
+        let found = self.machines.iter().find(|m| m.id == founder.instance)?;
+        let lost = found.is_gone() || found.disk.identity.is_none();
+        (marker.has_started() && lost).then_some("the founder was lost before it led")
+    }
+
+    /// The voters that have their data, on machines that are not terminated.
+    pub fn intact_voters(&self, config: &Config) -> Vec<usize> {
+        let lineage = Some(self.truth.lineages);
+        let living = config.voters().filter_map(|voter| self.living(voter));
+        living
+            .filter(|m| self.machines[*m].disk.store.lineage == lineage)
+            .collect()
+    }
+}
