@@ -12,6 +12,7 @@ use crate::model::ensemble::Ensemble;
 use crate::model::id::ServerId;
 use crate::model::plan::{Action, Plan};
 use crate::model::policy::Policy;
+use crate::model::server::Role;
 use crate::model::snapshot::{Service, Snapshot};
 
 /// A rule that a plan breaks. A violating plan is a defect of the planner and is not executed.
@@ -42,7 +43,7 @@ const CLAIM: &str = "a claim is made only where the slot is vacant";
 const PAIR: &str = "an id is never held by two instances at the same address";
 const SECOND: &str = "no ensemble is founded while a peer serves or data is at hand";
 const DOWN: &str = "files are written and data is moved only while the server is down";
-const SERVING: &str = "a serving server is not stopped";
+const SERVING: &str = "a serving voter is not stopped";
 const SPOKEN: &str = "a server is withdrawn only when every survivor says that the quorum is lost";
 const ALONE: &str = "data is served alone only by who begins a generation";
 const LINEAGE: &str = "data of another lineage is not joined with";
@@ -72,7 +73,7 @@ fn judge(view: View, plan: &Plan, n: usize, action: &Action) -> Vec<Violation> {
     let before = &plan.actions[..n];
     let rules: Vec<(bool, &'static str)> = match action {
         Action::CreateLogGroup | Action::Tag { .. } => Vec::new(),
-        Action::StopServer => vec![(view.snapshot.server.serving().is_none(), SERVING)],
+        Action::StopServer => vec![(!is_serving_voter(view), SERVING)],
         Action::Claim { claim, .. } => vec![
             (is_vacant(view, claim.slot, claim.term), CLAIM),
             (is_new_at_this_address(view, claim.slot), PAIR),
@@ -198,6 +199,13 @@ fn nothing_lives(view: View) -> bool {
         empty || matches!(fate::of_owner(view, claim), Fate::Terminated(_))
     });
     gone && !view.anybody_serves() && !view.disk.data && view.fleet().is_ok()
+}
+
+fn is_serving_voter(view: View) -> bool {
+    let here = view
+        .committed_here()
+        .and_then(|config| config.at(view.address()));
+    here.is_some_and(|server| server.role == Role::Participant)
 }
 
 /// Whether this would make a server with data the only voter.
