@@ -15,6 +15,7 @@ pub mod overview;
 pub mod recovery;
 pub mod safety;
 mod succession;
+pub mod survivors;
 pub mod view;
 
 use crate::model::id::ServerId;

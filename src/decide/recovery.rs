@@ -5,13 +5,11 @@
 //! than a quorum are not proven terminated. Its config may be older than another's, so nobody
 //! stops its server before *every* survivor has said the same of its own.
 
-use std::cmp::Reverse;
-use std::collections::BTreeMap;
-
-use super::fate::{self, Fate};
+use super::fate;
+use super::survivors::{self, Survivor};
 use super::view::View;
 use super::{acts, formation, identity, waits};
-use crate::model::claim::{Claim, ClaimName, Lineage, Milestone, Owner, Register, Slot};
+use crate::model::claim::{ClaimName, Lineage, Milestone, Register};
 use crate::model::disk::Identity;
 use crate::model::ensemble::Ensemble;
 use crate::model::history::{History, Testimony};
@@ -19,50 +17,6 @@ use crate::model::id::{InstanceId, ServerId};
 use crate::model::plan::{Action, Next, Plan, Situation, Waiting};
 use crate::model::policy::Recovery;
 use crate::model::snapshot::Service;
-
-/// An instance whose server was started once, and which is not proven terminated: its disk may
-/// hold a copy.
-#[derive(Debug, Clone, Copy)]
-pub struct Survivor<'a> {
-    /// Its claim.
-    pub claim: ClaimName,
-    /// Who it is.
-    pub owner: &'a Owner,
-    /// What it says of this generation.
-    pub testimony: Option<&'a Testimony>,
-}
-
-/// The survivors of a generation, by their claims.
-pub fn survivors<'a>(view: View, register: &'a Register, generation: u32) -> Vec<Survivor<'a>> {
-    let started = register.claims.iter().filter(|(name, claim)| {
-        matches!(name.slot, Slot::Server(_))
-            && !claim.journal.is_empty()
-            && !matches!(fate::of_owner(view, claim), Fate::Terminated(_))
-    });
-    let survivor = |(claim, found): (&ClaimName, &'a Claim)| {
-        let testimony = found.testimony.as_ref();
-        Some(Survivor {
-            claim: *claim,
-            owner: found.valid_owner()?,
-            testimony: testimony.filter(|t| t.generation == generation),
-        })
-    };
-    started.filter_map(survivor).collect()
-}
-
-/// The survivor that leads a recovery: the one with the most advanced history, and of equals the
-/// one with the lowest claim. None while anybody has not withdrawn, or when nobody has data.
-pub fn leader<'a>(survivors: &[Survivor<'a>]) -> Option<Survivor<'a>> {
-    let withdrawn = |s: &Survivor| s.testimony.is_some_and(|t| t.withdrawn);
-    if !survivors.iter().all(withdrawn) {
-        return None;
-    }
-    let history = |s: &Survivor| s.testimony.and_then(|t| t.history);
-    let with_data = survivors.iter().filter(|s| history(s).is_some());
-    with_data
-        .max_by_key(|s| (history(s), Reverse(s.claim)))
-        .copied()
-}
 
 /// Whether by this config fewer voters than a quorum are not proven terminated.
 fn is_lost(view: View, config: &Ensemble) -> bool {
@@ -84,7 +38,7 @@ pub fn plan(view: View) -> Option<Plan> {
     if view.anybody_serves() || (view.disk.data && !is_own(view, id)) {
         return None;
     }
-    let survivors = survivors(view, register, marker.term);
+    let survivors = survivors::of(view, register, marker.term);
     if is_newer(view, marker.term) {
         let owner = begun.valid_owner()?;
         let lineage = Lineage {
@@ -130,7 +84,7 @@ pub fn plan(view: View) -> Option<Plan> {
         let testify = Action::Testify { claim, testimony };
         return Some(acts(Situation::QuorumLost, vec![testify], Next::Everywhere));
     }
-    if let Some(waiting) = unaccounted(view, register, &survivors) {
+    if let Some(waiting) = survivors::unaccounted(view, register, &survivors) {
         return Some(waits(Situation::QuorumLost, waiting));
     }
     if !is_withdrawn(view) {
@@ -155,37 +109,6 @@ fn is_newer(view: View, generation: u32) -> bool {
 fn is_withdrawn(view: View) -> bool {
     let marked = view.disk.identity.as_ref().is_some_and(|i| i.withdrawn);
     view.service == Service::Stopped && (marked || !view.disk.data)
-}
-
-/// Those who may hold data and have said nothing: survivors, and members of any survivor's config
-/// whom no claim accounts for.
-fn unaccounted(view: View, register: &Register, survivors: &[Survivor]) -> Option<Waiting> {
-    let mut missing = BTreeMap::new();
-    for survivor in survivors {
-        let Some(testimony) = survivor.testimony else {
-            let (id, instance) = (survivor.owner.server, &survivor.owner.instance);
-            let fleet = view.fleet().ok()?;
-            let state = fleet.instances.get(instance).map(|i| i.state);
-            let state = state.map_or("not known to EC2".to_owned(), |state| state.to_string());
-            missing.insert(id, format!("server {id} on {instance} ({state})"));
-            continue;
-        };
-        let accounted = |id: ServerId| register.newest(Slot::Server(id)).is_some();
-        let strangers = testimony
-            .config
-            .servers
-            .values()
-            .filter(|s| !accounted(s.id));
-        missing.extend(strangers.map(|s| {
-            let text = format!(
-                "server {} at {} (no claim names its instance)",
-                s.id, s.address
-            );
-            (s.id, text)
-        }));
-    }
-    let missing: Vec<String> = missing.into_values().collect();
-    (!missing.is_empty()).then_some(Waiting::Testimony { missing })
 }
 
 /// The mark first: whoever finds it does not start the server again by itself.
@@ -231,7 +154,7 @@ fn lead(
         let waiting = Waiting::Testimony { missing: not_yet };
         return waits(Situation::Recovering, waiting);
     }
-    let Some(leader) = leader(survivors) else {
+    let Some(leader) = survivors::leader(survivors) else {
         return match formation::all_is_lost(view) {
             Some(waiting) => waits(Situation::AllLost, waiting),
             None => begin(markers.next, id, Situation::AllLost),

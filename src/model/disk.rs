@@ -1,5 +1,7 @@
 //! What ZooKeeper's directories on this instance hold.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::claim::Lineage;
@@ -43,6 +45,19 @@ pub struct Identity {
     /// start again as a member of this generation.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub withdrawn: bool,
+}
+
+impl fmt::Display for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Identity {
+            lineage,
+            server,
+            instance,
+            withdrawn,
+        } = self;
+        let withdrawn = if *withdrawn { ", withdrawn" } else { "" };
+        write!(f, "server {server} on {instance} of {lineage}{withdrawn}")
+    }
 }
 
 /// How zoo.cfg compares with what the settings ask for. ZooKeeper rewrites the file (order,

@@ -52,3 +52,14 @@ pub struct Testimony {
     /// How far its data goes, once it is withdrawn; absent when it has none.
     pub history: Option<History>,
 }
+
+impl fmt::Display for Testimony {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the quorum of generation {} is lost", self.generation)?;
+        match (self.withdrawn, &self.history) {
+            (false, _) => Ok(()),
+            (true, Some(history)) => write!(f, ", data here up to {history}"),
+            (true, None) => f.write_str(", no data here"),
+        }
+    }
+}

@@ -3,7 +3,6 @@
 use std::fmt;
 
 use super::{Action, Plan, Situation, Waiting};
-use crate::model::disk::Identity;
 
 impl fmt::Display for Situation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -38,16 +37,7 @@ impl fmt::Display for Action {
                 write!(f, "note \"{milestone}\" in log stream {claim}")
             }
             Action::Testify { claim, testimony } => {
-                let generation = testimony.generation;
-                write!(
-                    f,
-                    "testify in log stream {claim}: the quorum of generation {generation}"
-                )?;
-                match (testimony.withdrawn, &testimony.history) {
-                    (false, _) => f.write_str(" is lost"),
-                    (true, Some(history)) => write!(f, " is lost, data here up to {history}"),
-                    (true, None) => f.write_str(" is lost, no data here"),
-                }
+                write!(f, "testify in log stream {claim}: {testimony}")
             }
             Action::Tag { tags } => {
                 f.write_str("tag this instance")?;
@@ -68,19 +58,7 @@ impl fmt::Display for Action {
                 Ok(())
             }
             Action::WriteZooCfg => f.write_str("write zoo.cfg"),
-            Action::WriteIdentity { identity } => {
-                let Identity {
-                    lineage,
-                    server,
-                    instance,
-                    withdrawn,
-                } = identity;
-                let withdrawn = if *withdrawn { ", withdrawn" } else { "" };
-                write!(
-                    f,
-                    "write identity: server {server} on {instance} of {lineage}{withdrawn}"
-                )
-            }
+            Action::WriteIdentity { identity } => write!(f, "write identity: {identity}"),
             Action::AllowEmptyDatabase => {
                 f.write_str("create initialize: serve an empty database, once")
             }

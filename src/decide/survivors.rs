@@ -1,0 +1,86 @@
+//! Who may still hold a copy when the quorum is lost, and what they have said.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use super::fate::{self, Fate};
+use super::view::View;
+use crate::model::claim::{Claim, ClaimName, Owner, Register, Slot};
+use crate::model::history::Testimony;
+use crate::model::id::ServerId;
+use crate::model::plan::Waiting;
+
+/// An instance whose server was started once, and which is not proven terminated: its disk may
+/// hold a copy.
+#[derive(Debug, Clone, Copy)]
+pub struct Survivor<'a> {
+    /// Its claim.
+    pub claim: ClaimName,
+    /// Who it is.
+    pub owner: &'a Owner,
+    /// What it says of this generation.
+    pub testimony: Option<&'a Testimony>,
+}
+
+/// The survivors of a generation, by their claims.
+pub fn of<'a>(view: View, register: &'a Register, generation: u32) -> Vec<Survivor<'a>> {
+    let started = register.claims.iter().filter(|(name, claim)| {
+        matches!(name.slot, Slot::Server(_))
+            && !claim.journal.is_empty()
+            && !matches!(fate::of_owner(view, claim), Fate::Terminated(_))
+    });
+    let survivor = |(claim, found): (&ClaimName, &'a Claim)| {
+        let testimony = found.testimony.as_ref();
+        Some(Survivor {
+            claim: *claim,
+            owner: found.valid_owner()?,
+            testimony: testimony.filter(|t| t.generation == generation),
+        })
+    };
+    started.filter_map(survivor).collect()
+}
+
+/// The survivor that leads a recovery: the one with the most advanced history, and of equals the
+/// one with the lowest claim. None while anybody has not withdrawn, or when nobody has data.
+pub fn leader<'a>(survivors: &[Survivor<'a>]) -> Option<Survivor<'a>> {
+    let withdrawn = |s: &Survivor| s.testimony.is_some_and(|t| t.withdrawn);
+    if !survivors.iter().all(withdrawn) {
+        return None;
+    }
+    let history = |s: &Survivor| s.testimony.and_then(|t| t.history);
+    let with_data = survivors.iter().filter(|s| history(s).is_some());
+    with_data
+        .max_by_key(|s| (history(s), Reverse(s.claim)))
+        .copied()
+}
+
+/// Those who may hold data and have said nothing: survivors, and members of any survivor's config
+/// whom no claim accounts for.
+pub fn unaccounted(view: View, register: &Register, survivors: &[Survivor]) -> Option<Waiting> {
+    let mut missing = BTreeMap::new();
+    for survivor in survivors {
+        let Some(testimony) = survivor.testimony else {
+            let (id, instance) = (survivor.owner.server, &survivor.owner.instance);
+            let fleet = view.fleet().ok()?;
+            let state = fleet.instances.get(instance).map(|i| i.state);
+            let state = state.map_or("not known to EC2".to_owned(), |state| state.to_string());
+            missing.insert(id, format!("server {id} on {instance} ({state})"));
+            continue;
+        };
+        let accounted = |id: ServerId| register.newest(Slot::Server(id)).is_some();
+        let strangers = testimony
+            .config
+            .servers
+            .values()
+            .filter(|s| !accounted(s.id));
+        missing.extend(strangers.map(|s| {
+            let text = format!(
+                "server {} at {} (no claim names its instance)",
+                s.id, s.address
+            );
+            (s.id, text)
+        }));
+    }
+    let missing: Vec<String> = missing.into_values().collect();
+    (!missing.is_empty()).then_some(Waiting::Testimony { missing })
+}
