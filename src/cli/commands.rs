@@ -103,7 +103,7 @@ pub fn check_config(config: &Path) -> Exit {
     printed.err().unwrap_or(Exit::Ok)
 }
 
-const EVERYTHING: Look = Look::Everywhere {
+pub(super) const EVERYTHING: Look = Look::Everywhere {
     no_older_than: Duration::ZERO,
 };
 
@@ -151,13 +151,13 @@ pub(super) fn refuse(error: &dyn std::error::Error, exit: Exit) -> Exit {
     refuse_text(&chain(error), exit)
 }
 
-fn refuse_text(text: &str, exit: Exit) -> Exit {
+pub(super) fn refuse_text(text: &str, exit: Exit) -> Exit {
     eprintln!("zk-bootstrap: {text}");
     exit
 }
 
 /// Prints to a reader that may have gone (`| head`): that is no error.
-fn print(text: &str) -> Result<(), Exit> {
+pub(super) fn print(text: &str) -> Result<(), Exit> {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
@@ -167,7 +167,7 @@ fn print(text: &str) -> Result<(), Exit> {
     }
 }
 
-fn print_json(value: &impl Serialize) -> Result<(), Exit> {
+pub(super) fn print_json(value: &impl Serialize) -> Result<(), Exit> {
     let text = serde_json::to_string_pretty(value);
     let text = text.map_err(|error| refuse(&error, Exit::Software))?;
     print(&format!("{text}\n"))

@@ -2,6 +2,7 @@
 
 pub mod commands;
 pub mod log;
+pub mod recover;
 pub mod run;
 
 use std::path::PathBuf;
@@ -62,6 +63,8 @@ pub enum Command {
     Observe,
     /// Print the ensemble as this instance sees it.
     Status(StatusArgs),
+    /// Show what the survivors of a lost quorum have, and give leave to recover from them.
+    Recover(RecoverArgs),
     /// Read the configuration, judge it, and print each value with its origin.
     CheckConfig,
 }
@@ -86,6 +89,17 @@ pub struct StatusArgs {
     /// Look again every two seconds until interrupted.
     #[arg(long)]
     pub watch: bool,
+}
+
+/// Options of `recover`.
+#[derive(Debug, Clone, Args)]
+pub struct RecoverArgs {
+    /// The form of the evidence.
+    #[arg(long, value_enum, default_value_t)]
+    pub output: Output,
+    /// Give leave without being asked.
+    #[arg(long)]
+    pub yes: bool,
 }
 
 /// The form of an answer.

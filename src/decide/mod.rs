@@ -4,6 +4,7 @@
 //! answer one question each. [`safety`] judges the result, and was written apart from it.
 
 mod duties;
+pub mod evidence;
 pub mod fate;
 mod files;
 mod formation;

@@ -9,7 +9,7 @@ use super::id::Zxid;
 
 /// How far a server's data goes. The greater one has seen more: ZooKeeper's own elections compare
 /// epoch and zxid in this order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct History {
     /// The generation of the ensemble that the data is of.
     pub generation: u32,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 
 use super::RealWorld;
-use crate::agent::Outcome;
+use crate::agent::{ApplyError, Outcome};
 use crate::aws::record::Record;
 use crate::aws::register::Created;
 use crate::aws::tags;
@@ -114,6 +114,22 @@ impl RealWorld {
         self.write(claim, said).await?;
         self.elsewhere.register_is_outdated();
         Ok(Outcome::Done)
+    }
+
+    /// Notes an operator's leave to recover this generation in this instance's own stream.
+    ///
+    /// # Errors
+    /// When it could not be written.
+    pub async fn allow_recovery(
+        &self,
+        claim: ClaimName,
+        generation: u32,
+    ) -> Result<(), ApplyError> {
+        let leave = |me: &Me, group: &str, server| Record::leave(me, group, server, generation);
+        self.write(claim, leave).await.map_err(|source| ApplyError {
+            action: format!("give leave in log stream {claim}"),
+            source,
+        })
     }
 
     /// Adds a record to the stream of a claim whose owner's record can be read.

@@ -1,5 +1,6 @@
 //! The decisions as sentences: what is given, and the whole printed plan.
 
+mod evidence;
 mod founding;
 mod given;
 mod identity;
