@@ -143,7 +143,7 @@ impl Register {
 /// An owner's record counts only when the service took it within this time of the stream's
 /// creation, by the service's own clock on both ends. A claimant that was frozen in between thus
 /// learns from the same two numbers as everybody else that it has lost, and
-/// [`Policy::claim_grace`] must be longer by more than any clock is wrong.
+/// [`claim_grace`](super::policy::Policy::claim_grace) must be longer by more than any clock is wrong.
 pub const OWNER_RECORD_LIMIT: SignedDuration = SignedDuration::from_secs(60);
 
 /// One claim.
