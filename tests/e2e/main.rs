@@ -9,6 +9,7 @@ mod aws;
 mod dry_run;
 mod founding;
 mod replacement;
+mod service_manager;
 mod stage;
 mod the_world_itself;
 mod trouble;

@@ -92,6 +92,11 @@ impl Instance {
 
     /// Boots: starts the agent, unless it runs.
     pub fn start_agent(&mut self) {
+        self.start_agent_with(&[]);
+    }
+
+    /// Starts the agent, unless it runs, with more environment.
+    pub fn start_agent_with(&mut self, environment: &[(&str, &OsStr)]) {
         if self.agent.is_some() {
             return;
         }
@@ -101,6 +106,7 @@ impl Instance {
             options.create(true).append(true).open(path).expect("a log")
         };
         let mut command = self.command(["run"]);
+        command.envs(environment.iter().copied());
         command.stdout(log()).stderr(log()).process_group(0);
         self.agent = Some(command.spawn().expect("the agent starts"));
     }
