@@ -130,7 +130,7 @@ fn of_two_survivors_of_five_the_more_advanced_leads_and_all_servers_agree() {
     writer.new_act();
     replacements.extend(lose(&mut world, &[&gone, &second_leader]));
     boot(&mut world, &replacements);
-    looks(&mut world, &replacements[0], 3);
+    waits_for(&mut world, &advanced, &["every survivor", &lagging]);
     assert_eq!(said(&mut world, "testified"), 1, "the other one is down");
     world.at(&lagging).start_agent();
     writer.await_more(1, SOON);
@@ -153,7 +153,7 @@ fn a_survivor_without_its_agent_is_waited_for_by_name() {
     writer.await_more(20, SOON);
     replacements.extend(lose(&mut world, &[&leader]));
     boot(&mut world, &replacements);
-    waits_for(&mut world, &other, &["survivor", &silent]);
+    waits_for(&mut world, &other, &["every survivor", &silent]);
     let server = world.at(&other).server_pid();
     assert!(server.is_some());
     looks(&mut world, &other, 5);
