@@ -13,7 +13,7 @@ use crate::stage::{
 };
 use crate::world::client::{Client, Config};
 use crate::world::instance::Image;
-use crate::world::wait::within;
+use crate::world::wait::{wait_for, within};
 use crate::world::writer::{PARENT, Writer, Written};
 use crate::world::{World, distribution};
 
@@ -212,7 +212,7 @@ fn survivors_that_are_killed_or_rebooted_at_random_moments_of_a_recovery_finish_
     // Killed between the marker and its record: it is nobody's, for its grace.
     let mut world = world_of("127.44.16", 4, impatient());
     let writer = world.writer();
-    for round in 0..4 {
+    for round in 0..3 {
         println!("round {round}");
         let mut moments = fastrand::Rng::with_seed(round);
         world.await_ensemble(SOON);
@@ -242,6 +242,32 @@ fn survivors_that_are_killed_or_rebooted_at_random_moments_of_a_recovery_finish_
         assert_eq!(world.await_ensemble(SOON).voters.len(), 4);
     }
     assert_all_is_well(&world, writer);
+}
+
+/// No writer while it begins: what it alone acknowledges goes with it.
+#[test]
+fn a_survivor_that_is_terminated_while_it_begins_anew_is_succeeded_by_the_other() {
+    let mut world = world("127.44.19", 4);
+    let writer = world.writer();
+    world.await_ensemble(SOON);
+    let leader = world.leader();
+    let gone = world.followers().remove(0);
+    writer.await_more(20, SOON);
+    let mut replacements = lose(&mut world, &[&gone]);
+    writer.await_more(20, SOON);
+    let written = writer.finish();
+    replacements.extend(lose(&mut world, &[&leader]));
+    let chosen = wait_for("the next generation's marker", SOON, || {
+        let streams = world.cloud.tell("streams", json!({}))[GROUP].take();
+        let record = streams["ensemble.2"]["events"][0]["message"].as_str()?;
+        let record: Value = serde_json::from_str(record).expect("JSON");
+        Some(record["instance"].as_str()?.to_owned())
+    });
+    replacements.extend(lose(&mut world, &[&chosen]));
+    boot(&mut world, &replacements);
+    assert_eq!(world.await_ensemble(SOON).voters.len(), 4);
+    world.assert_nothing_lost(&written);
+    assert_all_is_well(&world, world.writer());
 }
 
 #[test]
