@@ -22,7 +22,7 @@ use zk_bootstrap::model::claim::{ClaimName, Register};
 use zk_bootstrap::model::disk::Disk;
 use zk_bootstrap::model::fleet::{Fleet, Instance, InstanceState, Lifecycle, Me};
 use zk_bootstrap::model::plan::{Action, Plan, Situation};
-use zk_bootstrap::model::policy::{ClientBind, Policy, Ports, WhenAllIsLost};
+use zk_bootstrap::model::policy::{ClientBind, Policy, Ports, Recovery, WhenAllIsLost};
 use zk_bootstrap::model::probe::Probe;
 use zk_bootstrap::model::snapshot::{Answer, Service, Snapshot};
 
@@ -49,7 +49,7 @@ struct Claimant {
 impl AgentWorld for Claimant {
     async fn observe(&mut self, look: Look) -> Snapshot {
         if look != Look::Here && self.register.is_none() {
-            self.register = Some(match self.log.read().await {
+            self.register = Some(match self.log.read(false).await {
                 Ok(register) => known(register),
                 Err(error) => Answer::Unknown {
                     why: error.to_string(),
@@ -257,6 +257,7 @@ fn policy() -> Policy {
         client_bind: ClientBind::All,
         floor: 3,
         when_all_is_lost: WhenAllIsLost::Wait,
+        recovery: Recovery::Auto,
         claim_grace: Duration::from_secs(300),
         absence_proof: Duration::from_secs(7200),
     }

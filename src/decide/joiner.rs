@@ -80,8 +80,7 @@ fn start_joiner(
     };
     let mut actions = Vec::new();
     if view.disk.data && !own_data {
-        let why =
-            "the ensemble's config does not list this server, so its data may run ahead".to_owned();
+        let why = why_aside(view, &founded.lineage);
         actions.push(Action::MoveDataAside { why });
     }
     actions.extend(files::prepare(view, id, &founded.lineage, &membership));
@@ -97,6 +96,16 @@ fn start_joiner(
     }
     actions.push(Action::StartServer);
     acts(Situation::Joining, actions, Next::Here)
+}
+
+fn why_aside(view: View, lineage: &Lineage) -> String {
+    let generation = lineage.generation;
+    match view.disk.identity.as_ref().filter(|i| i.withdrawn) {
+        Some(_) => format!("it is not a part of what generation {generation} began with"),
+        None => {
+            "the ensemble's config does not list this server, so its data may run ahead".to_owned()
+        }
+    }
 }
 
 fn is_of(view: View, lineage: &Lineage, server: ServerId) -> bool {

@@ -13,6 +13,7 @@ mod joiner;
 mod membership;
 mod newcomer;
 pub mod overview;
+mod quorum;
 pub mod recovery;
 pub mod safety;
 mod succession;

@@ -5,10 +5,9 @@
 //! than a quorum are not proven terminated. Its config may be older than another's, so nobody
 //! stops its server before *every* survivor has said the same of its own.
 
-use super::fate;
 use super::survivors::{self, Survivor};
 use super::view::View;
-use super::{acts, formation, identity, waits};
+use super::{acts, formation, identity, quorum, waits};
 use crate::model::claim::{ClaimName, Lineage, Milestone, Register};
 use crate::model::disk::Identity;
 use crate::model::ensemble::Ensemble;
@@ -18,19 +17,17 @@ use crate::model::plan::{Action, Next, Plan, Situation, Waiting};
 use crate::model::policy::Recovery;
 use crate::model::snapshot::Service;
 
-/// Whether by this config fewer voters than a quorum are not proven terminated.
-fn is_lost(view: View, config: &Ensemble) -> bool {
-    let voters = config.voter_count();
-    let gone = fate::terminated_members(view, config);
-    let gone = gone
-        .iter()
-        .filter(|(id, _)| config.voters().any(|s| s.id == *id));
-    voters - gone.count() < config.quorum()
-}
-
 /// What an instance does whose server was started once and does not serve, if the quorum is lost
 /// for good; `None` while it is not, or cannot be said to be.
 pub fn plan(view: View) -> Option<Plan> {
+    let mut plan = survive(view)?;
+    if plan.situation == Situation::QuorumLost {
+        plan.warnings.extend(quorum::loss(view));
+    }
+    Some(plan)
+}
+
+fn survive(view: View) -> Option<Plan> {
     let (_, register) = (view.fleet().ok()?, view.register().ok()?);
     let (claim, id) = identity::held(view)?;
     let marker = formation::markers(view, register).newest?;
@@ -65,7 +62,7 @@ pub fn plan(view: View) -> Option<Plan> {
         others.all(|s| s.testimony.is_some())
     };
     let lost = match (&view.disk.dynamic, view.disk.data) {
-        (Some(config), _) => is_lost(view, config),
+        (Some(config), _) => quorum::is_lost(view, config),
         // Without a config and without data, it is for the others to say.
         (None, false) => others_agree(),
         (None, true) => false,

@@ -25,7 +25,9 @@ pub enum Manager {
         script: PathBuf,
         /// The zoo.cfg that it is started with.
         zoo_cfg: PathBuf,
-        /// The file in which the script notes the process (`ZOOPIDFILE`).
+        /// The file in which the script notes the process (`ZOOPIDFILE`). It is no evidence: the
+        /// process may be gone, its number may be another's by now, and the script may have been
+        /// killed before it wrote.
         pid_file: PathBuf,
         /// More environment: `SERVER_JVMFLAGS` and the like.
         environment: BTreeMap<String, String>,
@@ -67,6 +69,8 @@ const DEADLINE: Duration = Duration::from_secs(10);
 /// How long a server may take to end before it is killed: it has a snapshot to finish at most.
 const STOP_DEADLINE: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(20);
+/// How a server is told from the scripts around it.
+const MAIN: &[u8] = b"org.apache.zookeeper.server.quorum.QuorumPeerMain";
 
 impl Manager {
     /// Whether the process is there.
@@ -102,11 +106,17 @@ impl Manager {
                 "systemctl",
                 systemctl(&["start", "--no-block", unit]).await?,
             ),
-            Manager::Script { script, .. } => {
+            Manager::Script {
+                script, pid_file, ..
+            } => {
                 if self.process().is_some() {
                     return Ok(());
                 }
                 let program = script.display().to_string();
+                forget(pid_file).map_err(|source| ServiceError::Run {
+                    program: program.clone(),
+                    source,
+                })?;
                 let mut child =
                     self.command("start")
                         .spawn()
@@ -197,25 +207,31 @@ impl Manager {
         command
     }
 
-    /// The living process of this zoo.cfg: the noted pid may long be somebody else's.
+    /// The living server of this zoo.cfg. Whether there is one decides whether others may begin a
+    /// generation without it, so all processes are looked at, not the noted one alone.
     fn process(&self) -> Option<u32> {
-        let Manager::Script {
-            zoo_cfg, pid_file, ..
-        } = self
-        else {
+        let Manager::Script { zoo_cfg, .. } = self else {
             return None;
         };
-        let pid: u32 = std::fs::read_to_string(pid_file)
-            .ok()?
-            .trim()
-            .parse()
-            .ok()?;
-        let of_proc = |file: &str| Path::new("/proc").join(pid.to_string()).join(file);
-        // The command line of a zombie is empty.
-        let command = std::fs::read(of_proc("cmdline")).ok()?;
-        let mut arguments = command.split(|b| *b == 0);
-        let ours = zoo_cfg.as_os_str().as_encoded_bytes();
-        arguments.any(|argument| argument == ours).then_some(pid)
+        let entries = std::fs::read_dir("/proc").ok()?;
+        let mut pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+        pids.find(|pid| is_server(*pid, zoo_cfg))
+    }
+}
+
+/// Whether this process is the server of `zoo_cfg`. The command line of a zombie is empty.
+fn is_server(pid: u32, zoo_cfg: &Path) -> bool {
+    let command = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let has = |word: &[u8]| command.split(|b| *b == 0).any(|argument| argument == word);
+    has(MAIN) && has(zoo_cfg.as_os_str().as_encoded_bytes())
+}
+
+/// Removes the note of a process that is gone, as the script's own `stop` does. The script starts
+/// nothing while anything has that number, even a zombie that nobody has buried yet.
+fn forget(pid_file: &Path) -> std::io::Result<()> {
+    match std::fs::remove_file(pid_file) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 
@@ -258,3 +274,6 @@ fn refused(program: &str, output: &Output) -> ServiceError {
         output,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,6 +8,7 @@ mod world;
 mod aws;
 mod dry_run;
 mod founding;
+mod recovery;
 mod replacement;
 mod service_manager;
 mod stage;

@@ -6,15 +6,19 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use zk_bootstrap::clock;
 
 use crate::world::instance::Image;
-use crate::world::wait::wait_for;
+use crate::world::wait::{wait_for, within};
 use crate::world::{World, packaged};
 
 /// For a change that takes a healthy world seconds; generous, for busy machines.
 pub const SOON: Duration = Duration::from_secs(60);
 /// For a world in which much goes wrong or much goes on.
 pub const LATE: Duration = Duration::from_secs(150);
+
+/// The exit code of a dry run that has nothing to do before something happens elsewhere.
+const WAITING: i32 = 3;
 
 /// The log group with the claims.
 pub const GROUP: &str = "/zookeeper/zk";
@@ -103,4 +107,33 @@ pub fn looks(world: &mut World, id: &str, times: u64) {
         let count = calls[id]["ec2:DescribeInstances"].as_u64();
         (count >= Some(times)).then_some(Value::Null)
     });
+}
+
+/// Makes each claim that stayed without an owner so old that its grace is over.
+pub fn let_graces_pass(world: &mut World) {
+    let now = clock::now().as_millisecond();
+    let streams = world.cloud.tell("streams", json!({}))[GROUP].take();
+    for (name, stream) in streams.as_object().into_iter().flatten() {
+        let age = now - stream["created"].as_i64().expect("a time");
+        // A younger one may get its record yet.
+        if stream["events"] == json!([]) && (5_000..90_000).contains(&age) {
+            let older = json!({ "group": GROUP, "stream": name, "seconds": 90 });
+            world.cloud.tell("age_stream", older);
+        }
+    }
+}
+
+/// Waits until a dry run on an instance does nothing but wait, and names all of this.
+pub fn waits_for(world: &mut World, id: &str, named: &[&str]) {
+    let mut last = String::new();
+    let waits = within(SOON, || {
+        let output = world.at(id).run(&["--dry-run"]);
+        last = String::from_utf8_lossy(&output.stdout).into_owned();
+        let names = |part: &&str| last.contains(*part);
+        (output.status.code() == Some(WAITING) && named.iter().all(names)).then_some(())
+    });
+    assert!(
+        waits.is_some(),
+        "no plan names {named:?}; the last is {last}"
+    );
 }

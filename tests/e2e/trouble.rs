@@ -2,11 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::json;
-use zk_bootstrap::clock;
-
-use crate::stage::{GROUP, LATE, SOON, impatient, looks, world, world_of};
-use crate::world::World;
+use crate::stage::{LATE, SOON, impatient, let_graces_pass, looks, world, world_of};
 use crate::world::client;
 use crate::world::wait::{wait_for, within};
 
@@ -34,20 +30,6 @@ fn agents_that_are_killed_at_random_moments_of_a_founding_finish_it_when_they_ar
         assert_eq!(world.await_ensemble(SOON).voters.len(), 3);
         writer.await_more(5, SOON);
         world.assert_nothing_lost(&writer.finish());
-    }
-}
-
-/// Makes each claim that stayed without an owner so old that its grace is over.
-fn let_graces_pass(world: &mut World) {
-    let now = clock::now().as_millisecond();
-    let streams = world.cloud.tell("streams", json!({}))[GROUP].take();
-    for (name, stream) in streams.as_object().into_iter().flatten() {
-        let age = now - stream["created"].as_i64().expect("a time");
-        // A younger one may get its record yet.
-        if stream["events"] == json!([]) && (5_000..90_000).contains(&age) {
-            let older = json!({ "group": GROUP, "stream": name, "seconds": 90 });
-            world.cloud.tell("age_stream", older);
-        }
     }
 }
 

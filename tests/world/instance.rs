@@ -166,6 +166,17 @@ impl Instance {
         fs::create_dir_all(&data).expect("a directory");
     }
 
+    /// Changes its settings: what they say is replaced. An agent reads them when it starts.
+    ///
+    /// # Panics
+    /// When they do not say so.
+    pub fn set(&self, before: &str, after: &str) {
+        let path = self.home.join("config.toml");
+        let text = fs::read_to_string(&path).expect("readable");
+        assert!(text.contains(before), "{text}");
+        fs::write(path, text.replace(before, after)).expect("a file");
+    }
+
     /// `leader`, `follower` or `observer`, if its server serves.
     pub fn mode(&self) -> Option<String> {
         client::mode(self.address)

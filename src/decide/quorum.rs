@@ -1,0 +1,33 @@
+//! Whether a quorum is lost for good: what the living cannot undo.
+
+use super::fate;
+use super::view::View;
+use crate::model::ensemble::Ensemble;
+use crate::model::id::{InstanceId, ServerId};
+
+fn terminated_voters(view: View, config: &Ensemble) -> Vec<(ServerId, InstanceId)> {
+    let mut gone = fate::terminated_members(view, config);
+    gone.retain(|(id, _)| config.voters().any(|s| s.id == *id));
+    gone
+}
+
+/// Whether by this config fewer voters than a quorum are not proven terminated.
+pub fn is_lost(view: View, config: &Ensemble) -> bool {
+    let living = config.voter_count() - terminated_voters(view, config).len();
+    living < config.quorum()
+}
+
+/// What an operator should know of the loss, by this instance's own config.
+pub fn loss(view: View) -> Option<String> {
+    let config = view.disk.dynamic.as_ref()?;
+    let gone = terminated_voters(view, config);
+    let (count, all) = (gone.len(), config.voter_count());
+    let named: Vec<String> = gone
+        .into_iter()
+        .map(|(id, instance)| format!("server {id} on {instance}"))
+        .collect();
+    Some(format!(
+        "{count} of {all} voters are terminated ({}): what was acknowledged by them alone is gone",
+        named.join(", ")
+    ))
+}
