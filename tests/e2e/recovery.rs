@@ -5,8 +5,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use zk_bootstrap::aws::record::Record;
-use zk_bootstrap::model::fleet::Me;
 
 use crate::stage::{
     GROUP, LATE, SOON, image, impatient, let_graces_pass, looks, waits_for, world, world_of,
@@ -278,7 +276,7 @@ fn with_manual_recovery_nothing_begins_before_an_operator_allows_it() {
     };
     let mut world = world_of("127.44.17", 3, image);
     let writer = world.writer();
-    let before = world.await_ensemble(SOON);
+    world.await_ensemble(SOON);
     let (survivor, replacements) = lose_two_of_three(&mut world, &writer);
     boot(&mut world, &replacements);
     waits_for(&mut world, &survivor, &["manual", &survivor]);
@@ -288,29 +286,18 @@ fn with_manual_recovery_nothing_begins_before_an_operator_allows_it() {
         .into_iter()
         .map(crate::world::client::mode);
     assert_eq!(modes.flatten().next(), None);
-    allow(&mut world, &survivor, &before, 1);
+    let shown = world.at(&survivor).run(&["recover"]);
+    let text = String::from_utf8_lossy(&shown.stdout);
+    assert_eq!(
+        shown.status.code(),
+        Some(3),
+        "nobody is asked without a terminal: {text}"
+    );
+    assert!(text.contains("would begin generation 2 with it"), "{text}");
+    let given = world.at(&survivor).run(&["recover", "--yes"]);
+    assert_eq!(given.status.code(), Some(0), "{given:?}");
     assert_eq!(world.await_ensemble(SOON).voters.len(), 3);
     assert_all_is_well(&world, writer);
-}
-
-/// An operator's leave to recover this generation, in the stream of this survivor.
-fn allow(world: &mut World, survivor: &str, config: &Config, generation: u32) {
-    let address = world.at(survivor).address;
-    let mut voters = config.voters.iter();
-    let (id, _) = voters.find(|v| *v.1 == address).expect("a voter");
-    let me = Me {
-        instance: survivor.parse().expect("an instance id"),
-        address: address.into(),
-        zone: "eu-west-1a".to_owned(),
-        region: "eu-west-1".to_owned(),
-    };
-    let server = (*id).try_into().expect("a server id");
-    let event = json!({
-        "group": GROUP,
-        "stream": id.to_string(),
-        "message": Record::leave(&me, "asg:zk", server, generation).line(),
-    });
-    world.cloud.tell("put_event", event);
 }
 
 #[test]
