@@ -18,6 +18,10 @@ use crate::model::probe::Probe;
 use crate::model::snapshot::Answer;
 use crate::zookeeper::four_letter::{Depth, probe};
 
+/// EC2 and the group are not asked more often, however urgent: what they tell of a change lags by
+/// more, and they are throttled first.
+const FLEET_PAUSE: Duration = Duration::from_secs(1);
+
 /// What was heard, and when.
 #[derive(Debug)]
 pub struct Elsewhere {
@@ -74,8 +78,11 @@ impl Elsewhere {
     ) {
         let serves = |probe: &Probe| probe.serving().is_some();
         self.serves = serves(own) || self.peers.values().any(serves);
-        let wanted = |asked: Option<Instant>| asked.is_none_or(|at| at.elapsed() >= no_older_than);
-        let wanted = (wanted(self.fleet_asked), wanted(self.register_asked));
+        let is_older = |asked: Option<Instant>, limit| asked.is_none_or(|at| at.elapsed() >= limit);
+        let wanted = (
+            is_older(self.fleet_asked, no_older_than.max(FLEET_PAUSE)),
+            is_older(self.register_asked, no_older_than),
+        );
         if wanted != (false, false) {
             self.ask_aws(settings, metadata, me, wanted).await;
         }
