@@ -3,7 +3,7 @@
 use super::fate::{self, Fate};
 use super::identity::{Standing, standing};
 use super::view::View;
-use crate::model::claim::{ClaimName, Lineage, Milestone, Register, Slot};
+use crate::model::claim::{Claim, ClaimName, Lineage, Milestone, Register, Slot};
 use crate::model::ensemble::Ensemble;
 use crate::model::id::ServerId;
 use crate::model::plan::Waiting;
@@ -166,6 +166,22 @@ fn everything_is_gone(view: View, register: &Register) -> bool {
         .peekable();
     holders.peek().is_some()
         && holders.all(|c| matches!(fate::of_owner(view, c), Fate::Terminated(_)))
+}
+
+/// Whether a founder may serve an empty database: whoever once had data is terminated, or has
+/// testified that none is left. A chosen one of a recovery that lost its disk may not.
+pub fn nobody_has_data(view: View, register: &Register) -> bool {
+    let had_data = |claim: &Claim| {
+        let told = claim.testimony.as_ref();
+        claim.journal.contains(&Milestone::Joined) || told.is_some_and(|t| t.history.is_some())
+    };
+    let is_empty = |claim: &Claim| {
+        let told = claim.testimony.as_ref();
+        told.is_some_and(|t| t.withdrawn && t.history.is_none())
+    };
+    let mut holders = register.claims.values().filter(|claim| had_data(claim));
+    let gone = |c: &Claim| matches!(fate::of_owner(view, c), Fate::Terminated(_));
+    !view.disk.data && holders.all(|claim| is_empty(claim) || gone(claim))
 }
 
 /// What to wait for when everything is gone and the operator wants to decide.

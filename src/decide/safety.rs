@@ -109,7 +109,10 @@ fn judge(view: View, plan: &Plan, n: usize, action: &Action) -> Vec<Violation> {
         Action::WriteZooCfg | Action::MoveDataAside { .. } => {
             vec![(is_down(view, before), DOWN)]
         }
-        Action::AllowEmptyDatabase => vec![(is_unborn_founder(view, before), EMPTY)],
+        Action::AllowEmptyDatabase => vec![
+            (is_unborn_founder(view, before), EMPTY),
+            (nothing_lives(view), SECOND),
+        ],
         Action::StartServer => vec![(is_own_data(view, before), LINEAGE)],
         Action::AddServer {
             server,

@@ -18,6 +18,9 @@ impl Region {
         let Some(config) = &self.truth.config else {
             return self.founder_is_lost();
         };
+        if self.is_lost_for_good(config) {
+            return None;
+        }
         let voters = self.intact_voters(config);
         let knows = |m: &&usize| {
             let disk = &self.machines[**m].disk;
@@ -28,7 +31,7 @@ impl Region {
             disk.dynamic.as_ref().is_some_and(lists)
         };
         if voters.len() < config.quorum() {
-            Some("fewer than a quorum of the voters have their disks")
+            Some("too many disks were emptied on instances that are not terminated")
         } else if voters.iter().filter(knows).count() < config.quorum() {
             Some("a voter is needed that went down before it learned that it is one")
         } else {
@@ -62,8 +65,9 @@ impl Region {
         let (_, marker) = self.streams.newest(Slot::Ensemble)?;
         let founder = marker.owner()?;
         let found = self.machines.iter().find(|m| m.id == founder.instance)?;
-        let lost = found.is_gone() || found.disk.identity.is_none();
-        (marker.has_started() && lost).then_some("the founder was lost before it led")
+        let emptied = !found.is_gone() && found.disk.identity.is_none();
+        (marker.has_started() && emptied)
+            .then_some("the founder's disk was emptied before it led, and it is not terminated")
     }
 
     /// The voters that have their data, on machines that are not terminated.

@@ -47,7 +47,10 @@ impl Tally {
                 self.slowest = self.slowest.max(after);
             }
             End::Excused(why) => self.excused.push((seed, why)),
-            failed @ (End::Restless(_) | End::Broken(_)) => self.failed.push((seed, failed)),
+            failed @ (End::Restless(_) | End::Broken(_)) => {
+                println!("seed {seed}: {failed:?}");
+                self.failed.push((seed, failed));
+            }
         }
     }
 

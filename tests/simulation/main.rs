@@ -19,6 +19,7 @@ mod region;
 mod settling;
 mod stories;
 mod streams;
+mod successions;
 mod trouble;
 mod world;
 mod zookeeper;
