@@ -15,6 +15,7 @@ mod history;
 mod invariants;
 mod leader;
 mod mutations;
+mod recovery_stories;
 mod region;
 mod settling;
 mod stories;

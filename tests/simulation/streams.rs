@@ -13,8 +13,6 @@ pub enum Event {
     Claimed(Owner),
     Note(Milestone),
     Testified(Testimony),
-    /// An operator's leave to recover a generation.
-    Allowed(u32),
 }
 
 #[derive(Debug, Clone)]
@@ -29,7 +27,7 @@ impl Stream {
     pub fn owner(&self) -> Option<&Owner> {
         self.events.iter().find_map(|(_, event)| match event {
             Event::Claimed(owner) => Some(owner),
-            Event::Note(_) | Event::Testified(_) | Event::Allowed(_) => None,
+            Event::Note(_) | Event::Testified(_) => None,
         })
     }
 
@@ -113,7 +111,7 @@ impl Streams {
 fn claim<'a>(created: Ms, events: impl Iterator<Item = &'a (Ms, Event)>) -> Claim {
     let mut owner = None;
     let mut journal = BTreeSet::new();
-    let (mut testimony, mut leave) = (None, None);
+    let mut testimony = None;
     for (at, event) in events {
         match event {
             Event::Claimed(first) if owner.is_none() => {
@@ -128,7 +126,6 @@ fn claim<'a>(created: Ms, events: impl Iterator<Item = &'a (Ms, Event)>) -> Clai
                 journal.insert(*milestone);
             }
             Event::Testified(newer) => testimony = Some(newer.clone()),
-            Event::Allowed(generation) => leave = Some(*generation),
         }
     }
     Claim {
@@ -136,6 +133,6 @@ fn claim<'a>(created: Ms, events: impl Iterator<Item = &'a (Ms, Event)>) -> Clai
         owner,
         journal,
         testimony,
-        leave,
+        leave: None,
     }
 }
