@@ -77,7 +77,7 @@ pub fn plan(view: View) -> Option<Plan> {
         (Some(config), _) => is_lost(view, config),
         // Without a config and without data, it is for the others to say; but if they wait for
         // this very instance to begin, it is for it to say that it cannot.
-        (None, false) => mine || others_agree(),
+        (None, false) => (mine && marker.term > 1) || others_agree(),
         (None, true) => false,
     };
     if !lost {

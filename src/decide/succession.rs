@@ -47,7 +47,10 @@ pub fn all_have_spoken(view: View) -> bool {
 /// Whether this testimony speaks of the newest generation that anybody but this instance, with
 /// its leave still unused, may have begun.
 pub fn is_recent(view: View, testimony: &Testimony) -> bool {
-    let markers = view.register().into_iter().flat_map(|r| r.of(Slot::Ensemble));
+    let markers = view
+        .register()
+        .into_iter()
+        .flat_map(|r| r.of(Slot::Ensemble));
     let mine = |claim: &Claim| {
         let owner = claim.owner.as_ref();
         owner.is_some_and(|owner| owner.instance == view.me.instance)

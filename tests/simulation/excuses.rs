@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use zk_bootstrap::model::claim::Slot;
 
-use super::disk::{Config, Store};
+use super::disk::{Config, Disk};
 use super::fleet::Machine;
 use super::region::Region;
 
@@ -42,9 +42,11 @@ impl Region {
     /// A change of the config that is under way needs quorums of both configs; the new one may
     /// have lost its own since it was taken up.
     fn change_without_quorum(&self, committed: &Config, voters: &[usize]) -> Option<&'static str> {
-        let stores = voters.iter().map(|m| &self.machines[*m].disk.store);
-        let newest = stores.filter_map(Store::config).max_by_key(|c| c.version)?;
-        let lost = self.intact_voters(newest).len() < newest.quorum();
+        let disks = voters.iter().map(|m| &self.machines[*m].disk);
+        let newest = disks
+            .filter_map(Disk::in_flight)
+            .max_by_key(|c| c.version)?;
+        let lost = self.intact_voters(&newest).len() < newest.quorum();
         (newest.version > committed.version && lost)
             .then_some("a change was under way, and its config has lost its quorum")
     }

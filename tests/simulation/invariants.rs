@@ -210,7 +210,9 @@ impl Region {
             self.broke(format!("the data of voter {m} is moved aside"));
         }
         if let Some(write) = self.last_copies(m).first() {
-            self.broke(format!("the last copy of write {write} is moved aside at {m}"));
+            self.broke(format!(
+                "the last copy of write {write} is moved aside at {m}"
+            ));
         }
     }
 

@@ -227,18 +227,8 @@ fn who_withdraws_without_hearing_the_others_is_caught() {
 }
 
 #[test]
-fn who_leads_without_the_best_history_is_caught() {
-    is_caught(Mutation::LeadsWithoutTheBestHistory, "without write");
-}
-
-#[test]
 fn who_starts_while_withdrawn_is_caught() {
     is_caught(Mutation::StartsWhileWithdrawn, "withdrawn");
-}
-
-#[test]
-fn who_keeps_data_that_is_no_part_is_caught() {
-    is_caught(Mutation::KeepsWhatIsNoPart, "data of another lineage");
 }
 
 #[test]

@@ -3,7 +3,9 @@
 use zk_bootstrap::model::claim::Slot;
 
 use super::history::History;
+use super::mutations::Mutation;
 use super::region::{MINUTE, SECOND};
+use super::settling::End;
 use super::stories::{SEEDS, begins};
 use super::trouble::Strike;
 
@@ -19,6 +21,14 @@ impl History {
         for m in machines {
             self.strike(Strike::Terminate, *m);
         }
+    }
+
+    /// From now on every agent has this defect.
+    fn mutate(&mut self, mutation: Option<Mutation>) {
+        self.mutation = mutation;
+        let agents = self.region.borrow().machines.len();
+        (0..agents).for_each(|m| self.kill_agent(m, 1));
+        self.run_for(5 * SECOND);
     }
 
     fn recoveries(&self) -> u32 {
@@ -49,20 +59,60 @@ fn one_survivor_of_three_goes_on_with_its_data() {
     }
 }
 
-/// One of the two was cut off before the others were lost, and lacks what was written meanwhile.
+/// Two survivors of five: the first was cut off before the others were lost, and lacks what was
+/// written meanwhile. It was the leader, so that its data has an end of its own, too.
+fn two_of_five(seed: u64, mutation: Option<Mutation>) -> (History, [usize; 2]) {
+    let mut history = settled(seed, 5);
+    history.mutate(mutation);
+    let leader = {
+        let region = history.region.borrow();
+        region.up().find(|m| region.leads(*m))
+    };
+    let behind = leader.expect("a settled ensemble has a leader");
+    history.strike(Strike::Island, behind);
+    history.run_for(20 * SECOND);
+    let mut others: Vec<usize> = (0..5).filter(|m| *m != behind).collect();
+    let ahead = others.pop().expect("four others");
+    history.lose(&others);
+    history.run_for(SECOND);
+    history.strike(Strike::Bridge, behind);
+    (history, [behind, ahead])
+}
+
 #[test]
 fn of_two_survivors_of_five_the_one_with_more_leads() {
     for seed in 0..SEEDS {
-        let mut history = settled(seed, 5);
-        history.strike(Strike::Island, 3);
-        history.run_for(20 * SECOND);
-        history.lose(&[0, 1, 2]);
-        history.run_for(SECOND);
-        history.strike(Strike::Bridge, 3);
+        let (mut history, [behind, ahead]) = two_of_five(seed, None);
         history.settles();
         assert_eq!(history.recoveries(), 1, "seed {seed}");
-        assert_eq!(history.chosen(), Some(4), "seed {seed}");
+        assert_eq!(history.chosen(), Some(ahead), "seed {seed}");
+        let machines = &history.region.borrow().machines;
+        assert!(!machines[behind].disk.aside.is_empty(), "seed {seed}");
     }
+}
+
+#[track_caller]
+fn is_caught(mutation: Mutation, symptom: &str) {
+    for seed in 0..4 * SEEDS {
+        let end = two_of_five(seed, Some(mutation)).0.settle(10 * MINUTE);
+        if let End::Broken(what) = end
+            && what.contains(symptom)
+        {
+            println!("{mutation:?} is caught by seed {seed}: {what}");
+            return;
+        }
+    }
+    panic!("{mutation:?} is not caught as {symptom:?}");
+}
+
+#[test]
+fn who_leads_without_the_best_history_is_caught() {
+    is_caught(Mutation::LeadsWithoutTheBestHistory, "without write");
+}
+
+#[test]
+fn who_keeps_data_that_is_no_part_is_caught() {
+    is_caught(Mutation::KeepsWhatIsNoPart, "data of another lineage");
 }
 
 #[test]

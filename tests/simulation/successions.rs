@@ -72,7 +72,10 @@ impl Region {
     fn lacks(&self, m: usize) -> Vec<(u64, usize)> {
         let mine = serials(&self.machines[m].disk.store);
         let acknowledged = self.truth.acknowledged.iter();
-        let missing: BTreeSet<u64> = acknowledged.copied().filter(|s| !mine.contains(s)).collect();
+        let missing: BTreeSet<u64> = acknowledged
+            .copied()
+            .filter(|s| !mine.contains(s))
+            .collect();
         let others = self.left().filter(|o| *o != m);
         let held = others.flat_map(|o| {
             let theirs = serials(&self.machines[o].disk.store);

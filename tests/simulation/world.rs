@@ -138,9 +138,7 @@ impl Simulated {
     }
 
     async fn testify(&mut self, claim: ClaimName, testimony: &Testimony) -> Applied {
-        self.region
-            .borrow_mut()
-            .judge_testimony(self.m, testimony);
+        self.region.borrow_mut().judge_testimony(self.m, testimony);
         let event = Event::Testified(testimony.clone());
         let put = |region: &mut Region| region.streams.put(claim, event, region.now);
         if !self.tell(put).await? {
