@@ -206,7 +206,14 @@ fn nothing_lives(view: View) -> bool {
     };
     let gone = members.all(|(_, claim)| {
         let empty = says_empty(claim);
-        empty || matches!(fate::of_owner(view, claim), Fate::Terminated(_))
+        let owner = claim.owner.as_ref().map(|o| &o.instance);
+        // Its oldest claim proves most, when EC2 has forgotten it.
+        let mut same = register.claims.values();
+        let terminated = same.any(|c| {
+            let gone = matches!(fate::of_owner(view, c), Fate::Terminated(_));
+            gone && c.owner.as_ref().map(|o| &o.instance) == owner
+        });
+        empty || terminated
     });
     gone && !view.anybody_serves() && !view.disk.data && view.fleet().is_ok()
 }

@@ -46,7 +46,15 @@ impl Region {
         let newest = disks
             .filter_map(Disk::in_flight)
             .max_by_key(|c| c.version)?;
-        let lost = self.intact_voters(&newest).len() < newest.quorum();
+        // A newcomer that is down does not start while nobody serves: it is no voter yet.
+        let takes_part = |m: &&usize| {
+            let machine = &self.machines[**m];
+            let votes = machine.disk.dynamic.as_ref().zip(machine.disk.myid);
+            let votes = votes.is_some_and(|(c, id)| c.is_voter(id, machine.address));
+            machine.server.is_some() || votes
+        };
+        let voters = self.intact_voters(&newest);
+        let lost = voters.iter().filter(takes_part).count() < newest.quorum();
         (newest.version > committed.version && lost)
             .then_some("a change was under way, and its config has lost its quorum")
     }

@@ -100,6 +100,7 @@ fn no_history_loses_anything_and_every_one_comes_to_rest() {
         tally.excused.len()
     );
     println!("{}", tally.coverage);
+    println!("excused: {:?}", tally.excused);
     tally.failed.sort_by_key(|(seed, _)| *seed);
     assert!(
         tally.failed.is_empty(),
