@@ -3,7 +3,7 @@
 use super::fate::{self, Fate};
 use super::identity::{Standing, standing};
 use super::view::View;
-use crate::model::claim::{ClaimName, Lineage, Milestone, Register, Slot};
+use crate::model::claim::{Claim, ClaimName, Lineage, Milestone, Register, Slot};
 use crate::model::ensemble::Ensemble;
 use crate::model::id::ServerId;
 use crate::model::plan::Waiting;
@@ -166,6 +166,34 @@ fn everything_is_gone(view: View, register: &Register) -> bool {
         .peekable();
     holders.peek().is_some()
         && holders.all(|c| matches!(fate::of_owner(view, c), Fate::Terminated(_)))
+}
+
+/// Whether a founder may serve an empty database: whoever once had data is terminated, or has
+/// testified that none is left. A chosen one of a recovery that lost its disk may not.
+pub fn nobody_has_data(view: View, register: &Register) -> bool {
+    let me = &view.me.instance;
+    let owner = |claim: &Claim| claim.owner.as_ref().map(|o| o.instance.clone());
+    let is_unused = |marker: &Claim| owner(marker).as_ref() == Some(me) && view.disk.initialize;
+    let begun: Vec<_> = register.begun().filter(|(_, m)| !is_unused(m)).collect();
+    let generation = begun.last().map_or(0, |(name, _)| name.term);
+    let founded = |claim: &Claim| begun.iter().any(|(_, m)| owner(m) == owner(claim));
+    let had_data = |claim: &Claim| {
+        let told = claim.testimony.as_ref();
+        let joined = claim.journal.contains(&Milestone::Joined);
+        joined || founded(claim) || told.is_some_and(|t| t.history.is_some())
+    };
+    // What it said of an earlier generation says nothing of what it joined since.
+    let is_empty = |claim: &Claim| {
+        let told = claim.testimony.as_ref();
+        told.is_some_and(|t| t.withdrawn && t.history.is_none() && t.generation >= generation)
+    };
+    let gone = |c: &Claim| matches!(fate::of_owner(view, c), Fate::Terminated(_));
+    let servers = register
+        .claims
+        .iter()
+        .filter(|(name, _)| name.slot != Slot::Ensemble);
+    let mut holders = servers.map(|(_, claim)| claim).filter(|c| had_data(c));
+    !view.disk.data && holders.all(|claim| is_empty(claim) || gone(claim))
 }
 
 /// What to wait for when everything is gone and the operator wants to decide.

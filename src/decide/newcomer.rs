@@ -89,7 +89,9 @@ fn claim_id(view: View, fleet: &Fleet, formation: &Formation) -> Plan {
 /// the leave to serve an empty database is still unused.
 fn may_found(view: View, founded: &Founded, id: ServerId) -> bool {
     let mine = founded.lineage.founder == view.me.instance && founded.server == id;
-    mine && !view.disk.data && (!founded.started || view.disk.initialize)
+    let unused = !founded.started || view.disk.initialize;
+    let register = view.register();
+    mine && unused && register.is_ok_and(|register| formation::nobody_has_data(view, register))
 }
 
 fn found(view: View, founded: &Founded, id: ServerId) -> Plan {

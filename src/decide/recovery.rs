@@ -35,6 +35,12 @@ fn survive(view: View) -> Option<Plan> {
     if view.anybody_serves() || (view.disk.data && !is_own(view, id)) {
         return None;
     }
+    let mine = begun.valid_owner()?.instance == view.me.instance;
+    let unused = begun.journal.is_empty() || view.disk.initialize;
+    // Nothing is left to recover: it founds.
+    if mine && unused && formation::nobody_has_data(view, register) {
+        return None;
+    }
     let survivors = survivors::of(view, register, marker.term);
     if is_newer(view, marker.term) {
         let owner = begun.valid_owner()?;
@@ -48,7 +54,10 @@ fn survive(view: View) -> Option<Plan> {
         let mut founders = survivors
             .iter()
             .filter(|s| s.owner.instance == owner.instance);
-        if founders.any(|s| s.testimony.is_none()) {
+        if !mine && founders.any(|s| s.testimony.is_none()) {
+            if !view.disk.data {
+                return None;
+            }
             let instance = owner.instance.clone();
             return Some(waits(
                 Situation::Recovering,
@@ -63,8 +72,9 @@ fn survive(view: View) -> Option<Plan> {
     };
     let lost = match (&view.disk.dynamic, view.disk.data) {
         (Some(config), _) => quorum::is_lost(view, config),
-        // Without a config and without data, it is for the others to say.
-        (None, false) => others_agree(),
+        // Without a config and without data, it is for the others to say; but if they wait for
+        // this very instance to begin, it is for it to say that it cannot.
+        (None, false) => (mine && marker.term > 1) || others_agree(),
         (None, true) => false,
     };
     if !lost {

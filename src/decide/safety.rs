@@ -7,7 +7,7 @@ use super::fate::{self, Fate};
 use super::identity::{Standing, standing};
 use super::succession;
 use super::view::View;
-use crate::model::claim::{Milestone, Slot};
+use crate::model::claim::{Claim, Milestone, Slot};
 use crate::model::ensemble::Ensemble;
 use crate::model::id::ServerId;
 use crate::model::plan::{Action, Plan};
@@ -109,7 +109,10 @@ fn judge(view: View, plan: &Plan, n: usize, action: &Action) -> Vec<Violation> {
         Action::WriteZooCfg | Action::MoveDataAside { .. } => {
             vec![(is_down(view, before), DOWN)]
         }
-        Action::AllowEmptyDatabase => vec![(is_unborn_founder(view, before), EMPTY)],
+        Action::AllowEmptyDatabase => vec![
+            (is_unborn_founder(view, before), EMPTY),
+            (nothing_lives(view), SECOND),
+        ],
         Action::StartServer => vec![(is_own_data(view, before), LINEAGE)],
         Action::AddServer {
             server,
@@ -181,22 +184,36 @@ fn is_new_at_this_address(view: View, slot: Slot) -> bool {
     slot == Slot::Ensemble || owners.all(|owner| owner.address != view.address())
 }
 
-/// Whether no copy of anything is known: nobody serves, and of those who ever joined all are
-/// terminated, or have testified that their disk is empty.
+/// Whether no copy of anything is known: nobody serves, and of those who ever joined or founded
+/// all are terminated, or have testified that their disk is empty.
 fn nothing_lives(view: View) -> bool {
     let Ok(register) = view.register() else {
         return false;
     };
-    let mut members = register
-        .claims
-        .values()
-        .filter(|c| c.journal.contains(&Milestone::Joined));
-    let gone = members.all(|claim| {
-        let empty = claim
-            .testimony
-            .as_ref()
-            .is_some_and(|t| t.withdrawn && t.history.is_none());
-        empty || matches!(fate::of_owner(view, claim), Fate::Terminated(_))
+    let mut members = register.claims.iter().filter(|(name, c)| {
+        let mine = c.owner.as_ref().map(|o| &o.instance) == Some(&view.me.instance);
+        let unused = mine && view.disk.initialize;
+        let founded = name.slot == Slot::Ensemble && !c.journal.is_empty() && !unused;
+        founded || c.journal.contains(&Milestone::Joined)
+    });
+    let says_empty = |owner: &Claim| {
+        let instance = owner.owner.as_ref().map(|o| &o.instance);
+        let mut same = register.claims.values().filter_map(|c| {
+            let same = c.owner.as_ref().map(|o| &o.instance) == instance;
+            c.testimony.as_ref().filter(|_| same)
+        });
+        same.any(|t| t.withdrawn && t.history.is_none() && succession::is_recent(view, t))
+    };
+    let gone = members.all(|(_, claim)| {
+        let empty = says_empty(claim);
+        let owner = claim.owner.as_ref().map(|o| &o.instance);
+        // Its oldest claim proves most, when EC2 has forgotten it.
+        let mut same = register.claims.values();
+        let terminated = same.any(|c| {
+            let gone = matches!(fate::of_owner(view, c), Fate::Terminated(_));
+            gone && c.owner.as_ref().map(|o| &o.instance) == owner
+        });
+        empty || terminated
     });
     gone && !view.anybody_serves() && !view.disk.data && view.fleet().is_ok()
 }

@@ -24,7 +24,12 @@ fn living<'a>(view: View<'a>) -> Option<Vec<&'a Claim>> {
     let register = view.register().ok()?;
     let claims = register.claims.iter().filter(|(name, claim)| {
         let gone = matches!(fate::of_owner(view, claim), Fate::Terminated(_));
-        name.slot != Slot::Ensemble && !claim.journal.is_empty() && !gone
+        let began = register.of(Slot::Ensemble).any(|(_, marker)| {
+            let founder = marker.owner.as_ref().map(|o| &o.instance);
+            let owner = claim.owner.as_ref().map(|o| &o.instance);
+            founder == owner && !marker.journal.is_empty()
+        });
+        name.slot != Slot::Ensemble && (began || !claim.journal.is_empty()) && !gone
     });
     Some(claims.map(|(_, claim)| claim).collect())
 }
@@ -37,6 +42,24 @@ pub fn all_have_spoken(view: View) -> bool {
         said.is_some() && said == generation
     };
     living(view).is_some_and(|living| living.iter().all(speaks)) && !view.anybody_serves()
+}
+
+/// Whether this testimony speaks of the newest generation that anybody but this instance, with
+/// its leave still unused, may have begun.
+pub fn is_recent(view: View, testimony: &Testimony) -> bool {
+    let markers = view
+        .register()
+        .into_iter()
+        .flat_map(|r| r.of(Slot::Ensemble));
+    let mine = |claim: &Claim| {
+        let owner = claim.owner.as_ref();
+        owner.is_some_and(|owner| owner.instance == view.me.instance)
+    };
+    let mut begun = markers.filter(|(_, marker)| {
+        let unused = mine(marker) && view.disk.initialize;
+        !marker.journal.is_empty() && !unused
+    });
+    begun.all(|(name, _)| name.term <= testimony.generation)
 }
 
 fn own_testimony<'a>(view: View<'a>) -> Option<&'a Testimony> {

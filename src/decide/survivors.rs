@@ -26,7 +26,7 @@ pub struct Survivor<'a> {
 pub fn of<'a>(view: View, register: &'a Register, generation: u32) -> Vec<Survivor<'a>> {
     let started = register.claims.iter().filter(|(name, claim)| {
         matches!(name.slot, Slot::Server(_))
-            && !claim.journal.is_empty()
+            && was_started(register, claim)
             && !matches!(fate::of_owner(view, claim), Fate::Terminated(_))
     });
     let survivor = |(claim, found): (&ClaimName, &'a Claim)| {
@@ -38,6 +38,15 @@ pub fn of<'a>(view: View, register: &'a Register, generation: u32) -> Vec<Surviv
         })
     };
     started.filter_map(survivor).collect()
+}
+
+/// Whether the server of a claim was ever started. A founder's start is noted in its marker.
+pub fn was_started(register: &Register, claim: &Claim) -> bool {
+    let Some(owner) = &claim.owner else {
+        return false;
+    };
+    let mut founders = register.begun().filter_map(|(_, m)| m.owner.as_ref());
+    !claim.journal.is_empty() || founders.any(|founder| founder.instance == owner.instance)
 }
 
 /// The survivor that leads a recovery: the one with the most advanced history, and of equals the

@@ -128,6 +128,12 @@ impl Register {
         self.of(slot).next_back()
     }
 
+    /// The markers of generations whose founders may have been started, the oldest first.
+    pub fn begun(&self) -> impl DoubleEndedIterator<Item = (ClaimName, &Claim)> {
+        let markers = self.of(Slot::Ensemble);
+        markers.filter(|(_, marker)| !marker.journal.is_empty())
+    }
+
     /// The newest claim on each server id.
     pub fn newest_of_servers(&self) -> BTreeMap<ServerId, (ClaimName, &Claim)> {
         let mut newest = BTreeMap::new();

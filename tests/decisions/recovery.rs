@@ -1,7 +1,8 @@
 use zk_bootstrap::model::claim::Milestone::{Joined, Started};
+use zk_bootstrap::model::disk::Disk;
 use zk_bootstrap::model::fleet::InstanceState;
 use zk_bootstrap::model::plan::{Action, Situation};
-use zk_bootstrap::model::policy::Recovery;
+use zk_bootstrap::model::policy::{Recovery, WhenAllIsLost};
 use zk_bootstrap::model::probe::{Mode, Probe};
 use zk_bootstrap::model::snapshot::Answer;
 
@@ -289,6 +290,66 @@ fn survivors_without_data_know_that_all_is_lost() {
         .testifies("4", &THREE, None)
         .plan();
     assert_eq!(plan.situation, Situation::AllLost, "{plan}");
+}
+
+/// It founded generation 1; a voter that joined it lost its disk, and is the only one whose claim
+/// tells of a start.
+#[test]
+fn a_founder_is_a_survivor_although_only_its_marker_tells_of_its_start() {
+    given('b', "ab")
+        .claim("ensemble", 'a', &[Started])
+        .claim("1", 'a', &[])
+        .claim("2", 'b', &[Started, Joined])
+        .state('a', InstanceState::Stopped)
+        .testifies("2", &[(1, 'a'), (2, 'b')], None)
+        .with(|_, p| p.when_all_is_lost = WhenAllIsLost::Refound)
+        .prints(
+            "situation: joining the ensemble
+             waiting for a member that serves and tells the config",
+        );
+}
+
+#[test]
+fn a_chosen_one_that_has_lost_its_data_says_so_and_founds_nothing() {
+    two_of_five('a')
+        .testifies("1", &FIVE, Some((1, 9)))
+        .testifies("2", &FIVE, Some((1, 7)))
+        .claim("ensemble.2", 'a', &[])
+        .disk(|disk| *disk = Disk::default())
+        .prints(
+            "situation: the quorum is lost for good
+             1. testify in log stream 1: the quorum of generation 2 is lost, no data here",
+        );
+}
+
+#[test]
+fn the_founder_of_an_empty_generation_does_not_wait_for_itself() {
+    let plan = given('b', "ab")
+        .claim("ensemble", 'a', &[])
+        .claim("ensemble.2", 'b', &[])
+        .claim("1", 'b', &[Started])
+        .state('a', InstanceState::Terminated)
+        .files_of(1, &[(3, 'a')])
+        .disk(|disk| disk.data = false)
+        .plan();
+    assert_eq!(plan.situation, Situation::Founding, "{plan}");
+}
+
+/// It said that it has nothing; then the quorum came back, and it joins again.
+#[test]
+fn who_joins_after_all_takes_back_that_it_has_withdrawn() {
+    given('c', "abc")
+        .three_joined()
+        .testifies("3", &THREE, None)
+        .peer('a', serving(Mode::Leader, config(&THREE)))
+        .prints(
+            "situation: joining the ensemble
+             1. write myid: 3
+             2. write the dynamic file and zoo.cfg: server.1=10.0.0.1:2888:3888:participant;2181 server.2=10.0.0.2:2888:3888:participant;2181 server.3=10.0.0.3:2888:3888:participant;2181
+             3. write identity: server 3 on i-0000000c of generation 1, founded by i-0000000a
+             4. testify in log stream 3: the quorum of generation 1 is lost
+             5. start ZooKeeper",
+        );
 }
 
 #[track_caller]

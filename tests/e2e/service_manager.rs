@@ -1,26 +1,22 @@
 //! What systemd is told, over a real socket.
 
 use std::os::unix::net::UnixDatagram;
-use std::time::Instant;
+use std::time::Duration;
 
 use crate::stage::{SOON, world};
+use crate::world::wait::wait_for;
 
 /// What was sent until `wanted` came, that included.
 fn until(socket: &UnixDatagram, wanted: &str) -> Vec<String> {
-    let deadline = Instant::now() + SOON;
     let mut said = Vec::new();
-    while Instant::now() < deadline {
+    wait_for(wanted, SOON, || {
         let mut buffer = [0; 4096];
-        let Ok(length) = socket.recv(&mut buffer) else {
-            continue;
-        };
+        let length = socket.recv(&mut buffer).ok()?;
         let text = String::from_utf8_lossy(&buffer[..length]);
         said.extend(text.lines().map(str::to_owned));
-        if said.iter().any(|line| line == wanted) {
-            return said;
-        }
-    }
-    panic!("{wanted} never came: {said:?}")
+        said.iter().any(|line| line == wanted).then_some(())
+    });
+    said
 }
 
 #[test]
@@ -31,7 +27,7 @@ fn systemd_hears_that_a_member_is_ready_when_it_serves_and_then_that_the_loop_go
     let path = world.root.join("notify");
     let socket = UnixDatagram::bind(&path).expect("a socket");
     socket
-        .set_read_timeout(Some(std::time::Duration::from_secs(1)))
+        .set_read_timeout(Some(Duration::from_millis(100)))
         .expect("a timeout");
     let instance = world.at(&id);
     instance.power_off();

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use zk_bootstrap::model::claim::Slot;
 use zk_bootstrap::model::plan::{Action, Plan, Situation};
 
 #[derive(Debug, Default)]
@@ -50,7 +51,7 @@ impl fmt::Display for Coverage {
 }
 
 /// Every situation there is.
-const SITUATIONS: [Situation; 13] = [
+const SITUATIONS: [Situation; 15] = [
     Situation::Blind,
     Situation::NotPeer,
     Situation::Halted,
@@ -64,19 +65,26 @@ const SITUATIONS: [Situation; 13] = [
     Situation::NotServing,
     Situation::Member,
     Situation::AllLost,
+    Situation::QuorumLost,
+    Situation::Recovering,
 ];
 
 /// Every kind of action there is.
-const ACTIONS: [&str; 14] = [
+const ACTIONS: [&str; 19] = [
     "create the log group",
     "claim",
     "journal",
+    "say that the quorum is lost",
+    "testify with data",
+    "testify without data",
+    "claim a later generation",
     "tag",
     "move data aside",
     "write myid",
     "write membership",
     "write zoo.cfg",
     "write identity",
+    "withdraw",
     "allow an empty database",
     "start",
     "stop",
@@ -87,13 +95,22 @@ const ACTIONS: [&str; 14] = [
 fn kind(action: &Action) -> &'static str {
     match action {
         Action::CreateLogGroup => "create the log group",
+        Action::Claim { claim, .. } if claim.slot == Slot::Ensemble && claim.term > 1 => {
+            "claim a later generation"
+        }
         Action::Claim { .. } => "claim",
         Action::Journal { .. } => "journal",
+        Action::Testify { testimony, .. } => match (testimony.withdrawn, testimony.history) {
+            (false, _) => "say that the quorum is lost",
+            (true, Some(_)) => "testify with data",
+            (true, None) => "testify without data",
+        },
         Action::Tag { .. } => "tag",
         Action::MoveDataAside { .. } => "move data aside",
         Action::WriteMyId { .. } => "write myid",
         Action::WriteMembership { .. } => "write membership",
         Action::WriteZooCfg => "write zoo.cfg",
+        Action::WriteIdentity { identity } if identity.withdrawn => "withdraw",
         Action::WriteIdentity { .. } => "write identity",
         Action::AllowEmptyDatabase => "allow an empty database",
         Action::StartServer => "start",

@@ -6,7 +6,8 @@ use std::rc::Rc;
 
 use zk_bootstrap::model::disk::{self as model, Identity, ZooCfg};
 use zk_bootstrap::model::ensemble::Ensemble;
-use zk_bootstrap::model::id::{ConfigVersion, ServerId};
+use zk_bootstrap::model::history::History;
+use zk_bootstrap::model::id::{ConfigVersion, ServerId, Zxid};
 use zk_bootstrap::model::policy::Policy;
 use zk_bootstrap::model::server::Role;
 
@@ -63,19 +64,34 @@ impl Config {
 #[derive(Debug, Clone)]
 pub struct Txn {
     pub zxid: u64,
+    /// Unlike a zxid, no other transaction ever has it: a leader's, or a dead one's of another
+    /// generation in the same epoch.
+    pub serial: u64,
     pub config: Option<Rc<Config>>,
 }
 
 /// Snapshot and log: the history that this disk holds.
 #[derive(Debug, Clone, Default)]
 pub struct Store {
-    /// Which founding it goes back to; absent while there is neither snapshot nor log.
+    /// Which beginning of an ensemble, empty or with data, it goes back to; absent while there is
+    /// neither snapshot nor log.
     pub lineage: Option<u32>,
+    /// The generation of that beginning, as the agent counts.
+    pub generation: u32,
     pub txns: Vec<Txn>,
+    /// The last leader's that it acknowledged.
     pub epoch: u32,
+    /// The last that it promised to follow.
+    pub accepted: u32,
 }
 
 impl Store {
+    /// Whether everything here is there, too, in the same order.
+    pub fn is_prefix_of(&self, other: &Store) -> bool {
+        let serials = |store: &Store| store.txns.iter().map(|t| t.serial).collect::<Vec<_>>();
+        serials(other).starts_with(&serials(self))
+    }
+
     pub fn last(&self) -> u64 {
         self.txns.last().map_or(0, |txn| txn.zxid)
     }
@@ -93,21 +109,38 @@ pub struct Disk {
     pub identity: Option<Identity>,
     pub initialize: bool,
     pub dynamic: Option<Rc<Config>>,
+    /// The last transaction when an agent last wrote the membership: no reconfig up to it is in
+    /// flight any more, its `.next` file is put aside (27).
+    pub written_at: u64,
     pub zoo_cfg: ZooCfg,
     /// What was moved aside.
     pub aside: Vec<Store>,
 }
 
 impl Disk {
-    pub fn look(&self, policy: &Policy) -> model::Disk {
+    /// What an agent sees; how far the data goes only when the server is withdrawn and `stopped`.
+    pub fn look(&self, policy: &Policy, stopped: bool) -> model::Disk {
+        let withdrawn = self.identity.as_ref().filter(|i| i.withdrawn && stopped);
+        let history = withdrawn.map(|identity| History {
+            generation: identity.lineage.generation,
+            epoch: self.store.epoch,
+            zxid: Zxid(self.store.last()),
+        });
         model::Disk {
             data: self.store.lineage.is_some(),
             initialize: self.initialize,
             myid: self.myid,
             identity: self.identity.clone(),
+            history: history.filter(|_| self.store.lineage.is_some()),
             zoo_cfg: self.zoo_cfg,
             dynamic: self.dynamic.as_ref().map(|c| c.ensemble(policy)),
         }
+    }
+
+    /// The newest config in the history that may still be in flight.
+    pub fn in_flight(&self) -> Option<Rc<Config>> {
+        let newest = self.store.config()?;
+        (newest.version > self.written_at).then(|| Rc::clone(newest))
     }
 
     /// ZooKeeper's data directory is moved aside whole.
@@ -116,5 +149,6 @@ impl Disk {
         self.myid = None;
         self.identity = None;
         self.initialize = false;
+        self.written_at = 0;
     }
 }

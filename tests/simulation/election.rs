@@ -78,7 +78,7 @@ impl Region {
             return;
         };
         // A reconfig in flight needs quorums of both configs (4).
-        let in_flight = self.machines[best].disk.store.config().cloned();
+        let in_flight = self.machines[best].disk.in_flight();
         let quorum_of = |config: &Config| {
             let count = electors
                 .iter()
@@ -90,8 +90,11 @@ impl Region {
         if !electors.contains(&m) || !quorum_of(config) || !newer.is_none_or(|c| quorum_of(&c)) {
             return;
         }
-        let epochs = electors.iter().map(|v| self.machines[*v].disk.store.epoch);
-        let epoch = epochs.max().unwrap_or_default() + 1;
+        let promised = |v: &usize| self.machines[*v].disk.store.accepted;
+        let epoch = electors.iter().map(promised).max().unwrap_or_default() + 1;
+        for elector in &electors {
+            self.machines[*elector].disk.store.accepted = epoch;
+        }
         self.machines[best].disk.store.epoch = epoch;
         let leading = Leading {
             epoch,

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use zk_bootstrap::model::claim::Slot;
 
-use super::disk::{Config, Store};
+use super::disk::{Config, Disk};
 use super::fleet::Machine;
 use super::region::Region;
 
@@ -18,6 +18,9 @@ impl Region {
         let Some(config) = &self.truth.config else {
             return self.founder_is_lost();
         };
+        if self.is_lost_for_good(config) {
+            return None;
+        }
         let voters = self.intact_voters(config);
         let knows = |m: &&usize| {
             let disk = &self.machines[**m].disk;
@@ -28,7 +31,7 @@ impl Region {
             disk.dynamic.as_ref().is_some_and(lists)
         };
         if voters.len() < config.quorum() {
-            Some("fewer than a quorum of the voters have their disks")
+            Some("too many disks were emptied on instances that are not terminated")
         } else if voters.iter().filter(knows).count() < config.quorum() {
             Some("a voter is needed that went down before it learned that it is one")
         } else {
@@ -39,9 +42,19 @@ impl Region {
     /// A change of the config that is under way needs quorums of both configs; the new one may
     /// have lost its own since it was taken up.
     fn change_without_quorum(&self, committed: &Config, voters: &[usize]) -> Option<&'static str> {
-        let stores = voters.iter().map(|m| &self.machines[*m].disk.store);
-        let newest = stores.filter_map(Store::config).max_by_key(|c| c.version)?;
-        let lost = self.intact_voters(newest).len() < newest.quorum();
+        let disks = voters.iter().map(|m| &self.machines[*m].disk);
+        let newest = disks
+            .filter_map(Disk::in_flight)
+            .max_by_key(|c| c.version)?;
+        // A newcomer that is down does not start while nobody serves: it is no voter yet.
+        let takes_part = |m: &&usize| {
+            let machine = &self.machines[**m];
+            let votes = machine.disk.dynamic.as_ref().zip(machine.disk.myid);
+            let votes = votes.is_some_and(|(c, id)| c.is_voter(id, machine.address));
+            machine.server.is_some() || votes
+        };
+        let voters = self.intact_voters(&newest);
+        let lost = voters.iter().filter(takes_part).count() < newest.quorum();
         (newest.version > committed.version && lost)
             .then_some("a change was under way, and its config has lost its quorum")
     }
@@ -62,8 +75,9 @@ impl Region {
         let (_, marker) = self.streams.newest(Slot::Ensemble)?;
         let founder = marker.owner()?;
         let found = self.machines.iter().find(|m| m.id == founder.instance)?;
-        let lost = found.is_gone() || found.disk.identity.is_none();
-        (marker.has_started() && lost).then_some("the founder was lost before it led")
+        let emptied = !found.is_gone() && found.disk.identity.is_none();
+        (marker.has_started() && emptied)
+            .then_some("the founder's disk was emptied before it led, and it is not terminated")
     }
 
     /// The voters that have their data, on machines that are not terminated.

@@ -23,6 +23,7 @@ impl Region {
                 return;
             }
             Action::MoveDataAside { .. } => self.judge_moving(m),
+            Action::WriteIdentity { identity } if identity.withdrawn => self.judge_withdrawing(m),
             _ => self.judge_writing(m),
         }
         let disk = &mut self.machines[m].disk;
@@ -32,6 +33,7 @@ impl Region {
             Action::WriteMyId { .. } if mutation == Some(Mutation::LosesItsMyId) => {}
             Action::WriteMyId { server } => disk.myid = Some(*server),
             Action::WriteMembership { ensemble } => {
+                disk.written_at = disk.store.last();
                 disk.dynamic = Some(Config::of(ensemble));
                 disk.zoo_cfg = ZooCfg::Current;
             }

@@ -47,7 +47,10 @@ impl Tally {
                 self.slowest = self.slowest.max(after);
             }
             End::Excused(why) => self.excused.push((seed, why)),
-            failed @ (End::Restless(_) | End::Broken(_)) => self.failed.push((seed, failed)),
+            failed @ (End::Restless(_) | End::Broken(_)) => {
+                println!("seed {seed}: {failed:?}");
+                self.failed.push((seed, failed));
+            }
         }
     }
 
@@ -97,6 +100,7 @@ fn no_history_loses_anything_and_every_one_comes_to_rest() {
         tally.excused.len()
     );
     println!("{}", tally.coverage);
+    println!("excused: {:?}", tally.excused);
     tally.failed.sort_by_key(|(seed, _)| *seed);
     assert!(
         tally.failed.is_empty(),

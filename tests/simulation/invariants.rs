@@ -17,7 +17,7 @@ use std::rc::Rc;
 use zk_bootstrap::model::claim::Slot;
 use zk_bootstrap::model::id::ServerId;
 
-use super::disk::{Config, Store, Txn};
+use super::disk::{Config, Disk, Store, Txn};
 use super::leader::Reconfig;
 use super::region::Region;
 use super::zookeeper::Phase;
@@ -25,10 +25,14 @@ use super::zookeeper::Phase;
 /// What really happened.
 #[derive(Debug, Default)]
 pub struct Truth {
-    /// How many ensembles were founded.
+    /// How many ensembles were founded, or begun anew with a survivor's data.
     pub lineages: u32,
-    /// The zxids of the writes that the newest of them acknowledged, ascending.
+    /// How many of them were begun with data.
+    pub recoveries: u32,
+    /// The serials of the writes that the newest of them acknowledged, ascending.
     pub acknowledged: Vec<u64>,
+    /// How many transactions there ever were.
+    pub serials: u64,
     /// Its newest committed config; absent before it first led.
     pub config: Option<Rc<Config>>,
 }
@@ -50,10 +54,14 @@ impl Region {
         }
         self.truth = Truth {
             lineages: self.truth.lineages + 1,
+            recoveries: self.truth.recoveries,
+            serials: self.truth.serials,
             ..Truth::default()
         };
+        let identity = self.machines[m].disk.identity.as_ref();
         self.machines[m].disk.store = Store {
             lineage: Some(self.truth.lineages),
+            generation: identity.map_or(0, |i| i.lineage.generation),
             ..Store::default()
         };
     }
@@ -64,8 +72,8 @@ impl Region {
             self.broke(format!("{l} leads data of an older lineage"));
             return;
         }
-        let mut history = store.txns.iter().map(|txn| txn.zxid);
-        let lost = |write: &&u64| !history.any(|zxid| zxid == **write);
+        let mut history = store.txns.iter().map(|txn| txn.serial);
+        let lost = |write: &&u64| !history.any(|serial| serial == **write);
         if let Some(write) = self.truth.acknowledged.iter().find(lost) {
             self.broke(format!(
                 "{l} leads without the acknowledged write {write:x}"
@@ -84,15 +92,19 @@ impl Region {
         if self.machines[l].disk.store.lineage != Some(self.truth.lineages) {
             self.broke(format!("{l} acknowledges a write to an older lineage"));
         }
-        self.truth.acknowledged.push(txn.zxid);
+        self.truth.acknowledged.push(txn.serial);
     }
 
     /// The machine of a member, unless it is terminated.
     pub fn living(&self, (id, address): (ServerId, std::net::IpAddr)) -> Option<usize> {
         let m = self.machine_at(address)?;
-        let machine = &self.machines[m];
-        let wiped = machine.disk.myid.is_none() && self.owns(m, id);
-        (machine.disk.myid == Some(id) || wiped).then_some(m)
+        self.is_of(m, id).then_some(m)
+    }
+
+    /// Whether a machine is server `id`'s, by its disk or, where that is empty, by its claim.
+    pub fn is_of(&self, m: usize, id: ServerId) -> bool {
+        let myid = self.machines[m].disk.myid;
+        myid == Some(id) || (myid.is_none() && self.owns(m, id))
     }
 
     fn owns(&self, m: usize, id: ServerId) -> bool {
@@ -160,10 +172,26 @@ impl Region {
         }
     }
 
-    /// A server that no config lists as a voter has booted with data.
-    pub fn judge_boot(&mut self, m: usize, config: &Config, id: ServerId) {
+    /// A server boots with what its files say. With data it is a voter, or it begins a later
+    /// generation alone, or it joins one whose beginning its data is a part of.
+    pub fn judge_boot(&mut self, m: usize, config: &Rc<Config>, id: ServerId) {
         let machine = &self.machines[m];
-        if machine.disk.store.lineage.is_some() && !config.is_voter(id, machine.address) {
+        let Disk {
+            identity, store, ..
+        } = &machine.disk;
+        if store.lineage.is_none() {
+            return;
+        }
+        if identity.as_ref().is_some_and(|i| i.withdrawn) {
+            self.broke(format!("{m} starts while it is withdrawn"));
+            return;
+        }
+        let votes = config.is_voter(id, machine.address);
+        let generation = identity.as_ref().map_or(0, |i| i.lineage.generation);
+        let is_later = generation > store.generation;
+        if is_later && votes && config.members.len() == 1 {
+            self.begins_with_data(m, config, generation);
+        } else if !is_later && !votes {
             self.broke(format!("{m} joins with data that may run ahead"));
         }
     }
@@ -181,10 +209,16 @@ impl Region {
         if newest && votes {
             self.broke(format!("the data of voter {m} is moved aside"));
         }
+        if let Some(write) = self.last_copies(m).first() {
+            self.broke(format!(
+                "the last copy of write {write} is moved aside at {m}"
+            ));
+        }
     }
 
     /// What is checked after every step.
     pub fn check(&mut self) {
+        self.one_lineage_serves();
         let mut ids = [None; 256];
         for m in 0..self.machines.len() {
             let Some(server) = &self.machines[m].server else {

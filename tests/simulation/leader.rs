@@ -83,7 +83,7 @@ impl Region {
             return;
         }
         if !leading.established {
-            let in_flight = self.machines[l].disk.store.config().cloned();
+            let in_flight = self.machines[l].disk.in_flight();
             let both = [Some(config), in_flight];
             let held = |c: &Rc<Config>| self.holders(l, c, len) >= c.quorum();
             if !both.iter().flatten().all(held) {
@@ -119,7 +119,7 @@ impl Region {
                 }),
             );
         }
-        let in_flight = self.machines[l].disk.store.config().cloned();
+        let in_flight = self.machines[l].disk.in_flight();
         if let Some(newer) = in_flight.filter(|c| c.version > config.version) {
             self.adopt(l, &newer);
         }
@@ -161,10 +161,16 @@ impl Region {
 
     fn append(&mut self, l: usize, config: Option<Config>) -> u64 {
         let epoch = self.leading(l).map_or(0, |leading| leading.epoch);
+        self.truth.serials += 1;
+        let serial = self.truth.serials;
         let store = &mut self.machines[l].disk.store;
         let zxid = (store.last() + 1).max((u64::from(epoch) << 32) + 1);
         let config = config.map(|c| Rc::new(Config { version: zxid, ..c }));
-        store.txns.push(Txn { zxid, config });
+        store.txns.push(Txn {
+            zxid,
+            serial,
+            config,
+        });
         zxid
     }
 

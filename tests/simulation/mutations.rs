@@ -30,6 +30,14 @@ pub enum Mutation {
     ForgetsWhoseDataItIs,
     /// Does not write `myid`.
     LosesItsMyId,
+    /// Believes that every other survivor says the same and has stopped.
+    WithdrawsUnheard,
+    /// Believes that nobody has seen more than itself.
+    LeadsWithoutTheBestHistory,
+    /// Does not see that its server was withdrawn.
+    StartsWhileWithdrawn,
+    /// Believes that its data is a part of whatever it joins.
+    KeepsWhatIsNoPart,
 }
 
 fn value<T>(answer: &mut Answer<T>) -> Option<&mut T> {
@@ -59,6 +67,14 @@ impl Mutation {
             }
             Mutation::FoundsRegardless => take_the_marker(snapshot),
             Mutation::AddsBeforeSync => pretend_to_serve(snapshot),
+            Mutation::WithdrawsUnheard => hear_the_others(snapshot),
+            Mutation::LeadsWithoutTheBestHistory => see_no_better_history(snapshot),
+            Mutation::StartsWhileWithdrawn => {
+                let disk = value(&mut snapshot.disk).into_iter();
+                let identities = disk.filter_map(|disk| disk.identity.as_mut());
+                identities.for_each(|identity| identity.withdrawn = false);
+            }
+            Mutation::KeepsWhatIsNoPart => take_all_for_a_part(snapshot),
             Mutation::EmptyDisksVote
             | Mutation::KeepsForeignData
             | Mutation::SkipsTheJournal
@@ -94,6 +110,48 @@ fn take_the_marker(snapshot: &mut Snapshot) {
         if name.slot == Slot::Ensemble && mine.is_some() {
             claim.owner = mine.clone();
             claim.journal.clear();
+        }
+    }
+}
+
+/// The testimonies of others become copies of one's own.
+fn hear_the_others(snapshot: &mut Snapshot) {
+    let (Some(me), Some(register)) = (myself(snapshot), value(&mut snapshot.register)) else {
+        return;
+    };
+    let said = register.claims.values().find_map(|claim| {
+        let owner = claim.owner.as_ref()?;
+        claim.testimony.clone().filter(|_| owner.instance == me)
+    });
+    for claim in register.claims.values_mut() {
+        let others = claim.owner.as_ref().is_some_and(|o| o.instance != me);
+        if others && said.is_some() {
+            claim.testimony = said.clone();
+        }
+    }
+}
+
+fn see_no_better_history(snapshot: &mut Snapshot) {
+    let (Some(me), Some(register)) = (myself(snapshot), value(&mut snapshot.register)) else {
+        return;
+    };
+    for claim in register.claims.values_mut() {
+        let others = claim.owner.as_ref().is_some_and(|o| o.instance != me);
+        if let Some(testimony) = claim.testimony.as_mut().filter(|_| others) {
+            testimony.history = None;
+        }
+    }
+}
+
+fn take_all_for_a_part(snapshot: &mut Snapshot) {
+    let mine = snapshot.disk.known().and_then(|disk| disk.history);
+    let (Some(me), Some(register)) = (myself(snapshot), value(&mut snapshot.register)) else {
+        return;
+    };
+    for claim in register.claims.values_mut() {
+        let others = claim.owner.as_ref().is_some_and(|o| o.instance != me);
+        if let Some(testimony) = claim.testimony.as_mut().filter(|t| others && t.withdrawn) {
+            testimony.history = mine;
         }
     }
 }
@@ -161,6 +219,16 @@ fn who_skips_the_journal_is_caught() {
 #[test]
 fn who_forgets_whose_data_it_has_is_caught() {
     is_caught(Mutation::ForgetsWhoseDataItIs, "is moved aside");
+}
+
+#[test]
+fn who_withdraws_without_hearing_the_others_is_caught() {
+    is_caught(Mutation::WithdrawsUnheard, "is not withdrawn");
+}
+
+#[test]
+fn who_starts_while_withdrawn_is_caught() {
+    is_caught(Mutation::StartsWhileWithdrawn, "withdrawn");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use jiff::Timestamp;
 use zk_bootstrap::model::claim::ClaimName;
-use zk_bootstrap::model::policy::{ClientBind, Policy, Ports, WhenAllIsLost};
+use zk_bootstrap::model::policy::{ClientBind, Policy, Ports, Recovery, WhenAllIsLost};
 
 use super::coverage::Coverage;
 use super::fleet::{Change, Group, Machine};
@@ -151,6 +151,7 @@ pub fn policy() -> Policy {
         client_bind: ClientBind::All,
         floor: 3,
         when_all_is_lost: WhenAllIsLost::Refound,
+        recovery: Recovery::Auto,
         claim_grace: Duration::from_secs(300),
         absence_proof: Duration::from_secs(20 * 60),
     }

@@ -29,7 +29,7 @@ impl History {
             region.now
         };
         self.thaw();
-        let (mut acts, mut since) = (0, start);
+        let (mut acts, mut since, mut judged) = (0, start, start);
         let settled = self.run_until(most, |history| {
             let (now, done) = {
                 let region = history.region.borrow();
@@ -38,6 +38,10 @@ impl History {
             if done != acts {
                 (acts, since) = (done, now);
             }
+            if now < judged + SECOND {
+                return false;
+            }
+            judged = now;
             if now > start + HOPE && history.region.borrow().unrecoverable().is_some() {
                 return true;
             }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use zk_bootstrap::model::claim::{Claim, ClaimName, Milestone, Owner, Register, Slot};
+use zk_bootstrap::model::history::Testimony;
 
 use super::region::{Ms, timestamp};
 
@@ -11,6 +12,7 @@ pub enum Event {
     /// The owner's record; its time is filled in when it is read.
     Claimed(Owner),
     Note(Milestone),
+    Testified(Testimony),
 }
 
 #[derive(Debug, Clone)]
@@ -25,7 +27,7 @@ impl Stream {
     pub fn owner(&self) -> Option<&Owner> {
         self.events.iter().find_map(|(_, event)| match event {
             Event::Claimed(owner) => Some(owner),
-            Event::Note(_) => None,
+            Event::Note(_) | Event::Testified(_) => None,
         })
     }
 
@@ -109,6 +111,7 @@ impl Streams {
 fn claim<'a>(created: Ms, events: impl Iterator<Item = &'a (Ms, Event)>) -> Claim {
     let mut owner = None;
     let mut journal = BTreeSet::new();
+    let mut testimony = None;
     for (at, event) in events {
         match event {
             Event::Claimed(first) if owner.is_none() => {
@@ -122,11 +125,14 @@ fn claim<'a>(created: Ms, events: impl Iterator<Item = &'a (Ms, Event)>) -> Clai
             Event::Note(milestone) => {
                 journal.insert(*milestone);
             }
+            Event::Testified(newer) => testimony = Some(newer.clone()),
         }
     }
     Claim {
         created: timestamp(created),
         owner,
         journal,
+        testimony,
+        leave: None,
     }
 }

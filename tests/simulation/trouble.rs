@@ -75,9 +75,18 @@ pub fn haunt(history: &mut History) {
         lose_the_founder(history);
     }
     let end = history.region.borrow().now + span;
+    let mut loss = {
+        let region = &mut *history.region.borrow_mut();
+        let after = region.rng.u64(MINUTE..span.max(2 * MINUTE));
+        (region.rng.u8(..3) == 0).then_some(region.now + after)
+    };
     while history.region.borrow().now < end && history.region.borrow().broken.is_empty() {
         let wait = history.region.borrow_mut().rng.u64(..2 * every);
         history.run_for(wait);
+        if loss.is_some_and(|at| at <= history.region.borrow().now) {
+            loss = None;
+            lose_the_quorum(history);
+        }
         let machines = history.region.borrow().counted();
         let strike = {
             let rng = &mut history.region.borrow_mut().rng;
@@ -109,6 +118,58 @@ fn lose_the_founder(history: &mut History) {
     }
 }
 
+/// Terminates so many voters, at once or one soon after the other, that a quorum is lost for good,
+/// and then disturbs the survivors at whatever step they are.
+fn lose_the_quorum(history: &mut History) {
+    let slowly = history.region.borrow_mut().rng.u8(..3) == 0;
+    let voter = |history: &History| {
+        let region = &mut *history.region.borrow_mut();
+        let config = region.truth.config.clone()?;
+        if region.is_lost_for_good(&config) && region.rng.u8(..4) > 0 {
+            return None;
+        }
+        let voters: Vec<usize> = config.voters().filter_map(|v| region.living(v)).collect();
+        pick(&mut region.rng, &voters)
+    };
+    while let Some(m) = voter(history) {
+        history.strike(Strike::Terminate, m);
+        let wait = if slowly { 20 * SECOND } else { 1 };
+        let wait = history.region.borrow_mut().rng.u64(..=wait);
+        history.run_for(wait);
+    }
+    let blows = history.region.borrow_mut().rng.u8(..8);
+    for _ in 0..blows {
+        let wait = history.region.borrow_mut().rng.u64(..40 * SECOND);
+        history.run_for(wait);
+        let blow = {
+            let region = &mut *history.region.borrow_mut();
+            let survivors: Vec<usize> = region
+                .counted()
+                .into_iter()
+                .filter(|m| region.machines[*m].disk.store.lineage.is_some())
+                .collect();
+            let victim = pick(&mut region.rng, &survivors);
+            pick(&mut region.rng, &BLOWS).zip(region.chosen().or(victim))
+        };
+        if let Some((kind, m)) = blow {
+            history.strike(kind, m);
+        }
+    }
+}
+
+/// What disturbs a recovery.
+const BLOWS: [Strike; 9] = [
+    Strike::AgentKilled,
+    Strike::AgentFrozen,
+    Strike::ServerKilled,
+    Strike::Reboot,
+    Strike::Stop,
+    Strike::Terminate,
+    Strike::Wipe,
+    Strike::Island,
+    Strike::Weather,
+];
+
 fn pick<T: Copy>(rng: &mut Rng, among: &[T]) -> Option<T> {
     (!among.is_empty()).then(|| among[rng.usize(..among.len())])
 }
@@ -136,7 +197,17 @@ impl Region {
             return destroys;
         };
         let votes = config.is_voter(id, self.machines[m].address);
-        destroys && votes && self.intact_voters(config).len() <= config.quorum()
+        // What is lost for good already is recovered from whatever is left.
+        let lost = self.is_lost_for_good(config);
+        destroys && votes && !lost && self.intact_voters(config).len() <= config.quorum()
+    }
+
+    /// The machine that holds the newest marker, half of the time.
+    fn chosen(&mut self) -> Option<usize> {
+        let owner = self.streams.newest(Slot::Ensemble)?.1.owner()?;
+        let found = self.machines.iter().position(|m| m.id == owner.instance)?;
+        let stands = self.machines[found].is_on();
+        (stands && self.rng.bool()).then_some(found)
     }
 
     fn strike(&mut self, kind: Strike, m: usize) {

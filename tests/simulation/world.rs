@@ -11,6 +11,7 @@ use zk_bootstrap::agent::{ApplyError, Look, Outcome, World};
 use zk_bootstrap::decide::safety;
 use zk_bootstrap::model::claim::{ClaimName, Milestone, Owner};
 use zk_bootstrap::model::fleet::Me;
+use zk_bootstrap::model::history::Testimony;
 use zk_bootstrap::model::id::ServerId;
 use zk_bootstrap::model::plan::{Action, Plan};
 use zk_bootstrap::model::policy::Policy;
@@ -136,6 +137,17 @@ impl Simulated {
         Ok(Outcome::Done)
     }
 
+    async fn testify(&mut self, claim: ClaimName, testimony: &Testimony) -> Applied {
+        self.region.borrow_mut().judge_testimony(self.m, testimony);
+        let event = Event::Testified(testimony.clone());
+        let put = |region: &mut Region| region.streams.put(claim, event, region.now);
+        if !self.tell(put).await? {
+            return Err("no such stream");
+        }
+        self.elsewhere.register_is_outdated();
+        Ok(Outcome::Done)
+    }
+
     async fn tag(&mut self, tags: &BTreeMap<String, Option<String>>) -> Applied {
         let value = |value: &Option<String>| value.clone().unwrap_or("now".to_owned());
         let tags: BTreeMap<_, _> = tags.iter().map(|(k, v)| (k.clone(), value(v))).collect();
@@ -197,6 +209,7 @@ impl Simulated {
             }
             Action::Claim { claim, server } => self.claim(*claim, *server).await,
             Action::Journal { claim, milestone } => self.journal(*claim, *milestone).await,
+            Action::Testify { claim, testimony } => self.testify(*claim, testimony).await,
             Action::Tag { tags } => self.tag(tags).await,
             Action::AddServer { .. } | Action::RemoveServers { .. } => {
                 let change = Reconfig::asked_by(action);
@@ -224,7 +237,7 @@ impl World for Simulated {
                 Some(_) => Service::Running,
                 None => Service::Stopped,
             };
-            let disk = machine.disk.look(&region.policy);
+            let disk = machine.disk.look(&region.policy, machine.server.is_none());
             let service = match region.chance(region.weather.deaf / 4.0) {
                 true => unknown("the service manager does not answer"),
                 false => Answer::Known { at, value: service },

@@ -211,8 +211,13 @@ impl Region {
     fn sync(&mut self, m: usize, leader: usize) {
         let theirs = self.machines[leader].disk.store.clone();
         let mine = &self.machines[m].disk.store;
-        if mine.lineage.is_some() && mine.lineage != theirs.lineage {
+        let foreign = mine.lineage.is_some() && mine.lineage != theirs.lineage;
+        if foreign && !mine.is_prefix_of(&theirs) {
             self.broke(format!("{m} joins {leader} with data of another lineage"));
+            return;
+        }
+        if mine.accepted > theirs.epoch {
+            self.look(m);
             return;
         }
         self.machines[m].disk.store = theirs;

@@ -1,0 +1,141 @@
+//! What must hold when a quorum is lost for good, and a survivor begins anew with its data.
+//!
+//! 1. Nobody is withdrawn while a quorum of the newest committed config could live and anybody
+//!    alive knows of that config. (What a dead leader alone knew to be committed, no survivor can
+//!    act on: its servers need the quorum of the config that they have.)
+//! 2. A generation begins with data only when every copy on a machine that is not terminated is
+//!    withdrawn and down.
+//! 3. It begins without an acknowledged write only if no copy of it is left in use on any machine
+//!    that is not terminated.
+//! 4. A withdrawn server does not start; who testifies that it stopped is down.
+//! 5. Servers of two lineages never serve at once.
+//! 6. Who joins a later generation with its data has a part of what that one has (see `sync`).
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::rc::Rc;
+
+use zk_bootstrap::model::fleet::InstanceState;
+use zk_bootstrap::model::history::Testimony;
+use zk_bootstrap::model::id::ServerId;
+
+use super::disk::{Config, Store};
+use super::fleet::Machine;
+use super::region::Region;
+
+/// Whether anybody could ever hear of what is on its disk again.
+fn is_left(machine: &Machine) -> bool {
+    machine.state.now() != InstanceState::Terminated
+}
+
+fn serials(store: &Store) -> BTreeSet<u64> {
+    store.txns.iter().map(|txn| txn.serial).collect()
+}
+
+impl Region {
+    /// Machines that are not terminated.
+    pub fn left(&self) -> impl Iterator<Item = usize> {
+        let all = 0..self.machines.len();
+        all.filter(|m| is_left(&self.machines[*m]))
+    }
+
+    /// Whether fewer voters than a quorum are on machines that are not terminated.
+    pub fn is_lost_for_good(&self, config: &Config) -> bool {
+        let might_live = |voter: (ServerId, IpAddr)| {
+            let here = |m: &usize| self.machines[*m].address == voter.1;
+            self.left().filter(here).any(|m| self.is_of(m, voter.0))
+        };
+        config.voters().filter(|v| might_live(*v)).count() < config.quorum()
+    }
+
+    /// An agent is about to mark its server as withdrawn.
+    pub fn judge_withdrawing(&mut self, m: usize) {
+        let Some(config) = &self.truth.config else {
+            return;
+        };
+        let knows = |m: usize| {
+            let known = self.machines[m].disk.dynamic.as_ref();
+            known.is_some_and(|c| c.version == config.version)
+        };
+        if self.left().any(knows) && !self.is_lost_for_good(config) {
+            self.broke(format!("{m} is withdrawn while a quorum could live"));
+        }
+    }
+
+    pub fn judge_testimony(&mut self, m: usize, testimony: &Testimony) {
+        if testimony.withdrawn && self.machines[m].server.is_some() {
+            self.broke(format!("{m} says that its server is down, and it runs"));
+        }
+    }
+
+    /// The writes that were acknowledged and that `m` does not have, each with one who has it.
+    fn lacks(&self, m: usize) -> Vec<(u64, usize)> {
+        let mine = serials(&self.machines[m].disk.store);
+        let acknowledged = self.truth.acknowledged.iter();
+        let missing: BTreeSet<u64> = acknowledged
+            .copied()
+            .filter(|s| !mine.contains(s))
+            .collect();
+        let others = self.left().filter(|o| *o != m);
+        let held = others.flat_map(|o| {
+            let theirs = serials(&self.machines[o].disk.store);
+            let found: Vec<_> = missing.intersection(&theirs).map(|s| (*s, o)).collect();
+            found
+        });
+        held.collect()
+    }
+
+    /// The acknowledged writes of which `m` holds the only copy in use.
+    pub fn last_copies(&self, m: usize) -> Vec<u64> {
+        let mine = serials(&self.machines[m].disk.store);
+        let others = self.left().filter(|o| *o != m);
+        let theirs: BTreeSet<u64> = others
+            .flat_map(|o| serials(&self.machines[o].disk.store))
+            .collect();
+        let acknowledged = self.truth.acknowledged.iter().copied();
+        acknowledged
+            .filter(|s| mine.contains(s) && !theirs.contains(s))
+            .collect()
+    }
+
+    /// A server boots as the only voter of a later generation, with its data.
+    pub fn begins_with_data(&mut self, m: usize, config: &Rc<Config>, generation: u32) {
+        let holds = |o: &usize| self.machines[*o].disk.store.lineage.is_some();
+        let is_withdrawn = |o: &usize| {
+            let machine = &self.machines[*o];
+            let marked = machine.disk.identity.as_ref().is_some_and(|i| i.withdrawn);
+            machine.server.is_none() && marked
+        };
+        let others: Vec<usize> = self.left().filter(|o| *o != m).filter(holds).collect();
+        if let Some(other) = others.iter().find(|o| !is_withdrawn(o)) {
+            self.broke(format!(
+                "{m} begins generation {generation} while {other} is not withdrawn"
+            ));
+        }
+        if let Some((write, other)) = self.lacks(m).first() {
+            self.broke(format!(
+                "{m} begins generation {generation} without write {write}, which {other} has"
+            ));
+        }
+        let lineage = self.truth.lineages + 1;
+        self.note(|| format!("{m} begins generation {generation} with its data"));
+        self.truth.lineages = lineage;
+        self.truth.recoveries += 1;
+        self.truth.config = Some(Rc::clone(config));
+        let store = &mut self.machines[m].disk.store;
+        (store.lineage, store.generation) = (Some(lineage), generation);
+        let kept = serials(store);
+        self.truth.acknowledged.retain(|s| kept.contains(s));
+    }
+
+    pub fn one_lineage_serves(&mut self) {
+        let serving: Vec<usize> = self.up().filter(|m| self.serves(*m)).collect();
+        let lineage = |m: usize| self.machines[m].disk.store.lineage;
+        let Some((m, others)) = serving.split_first() else {
+            return;
+        };
+        if let Some(other) = others.iter().find(|o| lineage(**o) != lineage(*m)) {
+            self.broke(format!("{m} and {other} serve two lineages"));
+        }
+    }
+}
