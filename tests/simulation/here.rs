@@ -14,6 +14,7 @@ impl Region {
                 if mutation == Some(Mutation::EmptyDisksVote) {
                     self.machines[m].disk.initialize = true;
                 }
+                self.judge_starting(m);
                 self.start_server(m);
                 return;
             }

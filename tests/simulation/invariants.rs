@@ -182,10 +182,6 @@ impl Region {
         if store.lineage.is_none() {
             return;
         }
-        if identity.as_ref().is_some_and(|i| i.withdrawn) {
-            self.broke(format!("{m} starts while it is withdrawn"));
-            return;
-        }
         let votes = config.is_voter(id, machine.address);
         let generation = identity.as_ref().map_or(0, |i| i.lineage.generation);
         let is_later = generation > store.generation;

@@ -227,11 +227,6 @@ fn who_withdraws_without_hearing_the_others_is_caught() {
 }
 
 #[test]
-fn who_starts_while_withdrawn_is_caught() {
-    is_caught(Mutation::StartsWhileWithdrawn, "withdrawn");
-}
-
-#[test]
 fn who_loses_its_myid_is_caught() {
     is_caught(Mutation::LosesItsMyId, "joining the ensemble");
 }

@@ -111,6 +111,14 @@ fn who_leads_without_the_best_history_is_caught() {
 }
 
 #[test]
+fn who_starts_while_withdrawn_is_caught() {
+    is_caught(
+        Mutation::StartsWhileWithdrawn,
+        "starts while it is withdrawn",
+    );
+}
+
+#[test]
 fn who_keeps_data_that_is_no_part_is_caught() {
     is_caught(Mutation::KeepsWhatIsNoPart, "data of another lineage");
 }

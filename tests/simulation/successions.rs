@@ -68,6 +68,15 @@ impl Region {
         }
     }
 
+    /// An agent is about to start its server.
+    pub fn judge_starting(&mut self, m: usize) {
+        let disk = &self.machines[m].disk;
+        let withdrawn = disk.identity.as_ref().is_some_and(|i| i.withdrawn);
+        if withdrawn && disk.store.lineage.is_some() {
+            self.broke(format!("{m} starts while it is withdrawn"));
+        }
+    }
+
     /// The writes that were acknowledged and that `m` does not have, each with one who has it.
     fn lacks(&self, m: usize) -> Vec<(u64, usize)> {
         let mine = serials(&self.machines[m].disk.store);
