@@ -17,28 +17,9 @@ pub fn plan(view: View, founded: &Founded, claim: ClaimName, id: ServerId) -> Pl
         Service::Running => running_joiner(view, founded, id),
         Service::Stopped => match base(view, founded) {
             Some(base) => start_joiner(view, founded, claim, id, &base),
-            None => restart(view, founded, id)
-                .unwrap_or_else(|| waits(Situation::Joining, unseen_base(view))),
+            None => waits(Situation::Joining, unseen_base(view)),
         },
     }
-}
-
-/// While nobody serves, a server with data of this ensemble runs on with the files that it has: it
-/// may be a voter without having learned of it, and the one that the others wait for.
-fn restart(view: View, founded: &Founded, id: ServerId) -> Option<Plan> {
-    let file = view.disk.dynamic.as_ref()?;
-    let withdrawn = view.disk.identity.as_ref()?.withdrawn;
-    if withdrawn || !view.disk.data || !is_of(view, &founded.lineage, id) {
-        return None;
-    }
-    let mut actions = files::refresh_zoo_cfg(view);
-    // The committed config that a joiner was given does not list it, and it would not boot.
-    if !file.has(id, view.address()) {
-        let ensemble = file.with_joiner(view.policy.server(id, view.address()));
-        actions.push(Action::WriteMembership { ensemble });
-    }
-    actions.push(Action::StartServer);
-    Some(acts(Situation::Joining, actions, Next::Here))
 }
 
 fn unseen_base(view: View) -> Waiting {
@@ -147,11 +128,9 @@ fn running_joiner(view: View, founded: &Founded, id: ServerId) -> Plan {
     let server = &view.snapshot.server;
     if let (Some(serving), Some(committed)) = (server.serving(), view.committed_here()) {
         if serving.synced == Some(true) {
-            return match membership::add(view, id, committed) {
-                // What the peers told before is outdated by this very change.
-                Ok(add) => acts(Situation::Synced, vec![add], Next::Everywhere),
-                Err(waiting) => waits(Situation::Synced, waiting),
-            };
+            let add = membership::add(view, id, committed);
+            // What the peers told before is outdated by this very change.
+            return acts(Situation::Synced, vec![add], Next::Everywhere);
         }
         let mut plan = waits(Situation::Joining, Waiting::Sync);
         plan.next = Next::Here;

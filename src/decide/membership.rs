@@ -4,18 +4,16 @@ use std::collections::BTreeSet;
 
 use super::fate;
 use super::view::View;
-use crate::model::claim::Slot;
 use crate::model::ensemble::Ensemble;
-use crate::model::fleet::{Fleet, InstanceState};
+use crate::model::fleet::Fleet;
 use crate::model::id::{InstanceId, ServerId};
-use crate::model::plan::{Action, Waiting};
+use crate::model::plan::Action;
 use crate::model::server::Role;
 
 /// Adds this server as a voter; in the same transaction a voter whose termination is proven goes,
 /// so that the ensemble's size does not change. One that still holds this server's address goes
-/// first. While the group has all the servers that it wants, a newcomer waits for a place: its
-/// predecessor is on its way out, and not proven to be gone yet.
-pub fn add(view: View, id: ServerId, committed: &Ensemble) -> Result<Action, Waiting> {
+/// first.
+pub fn add(view: View, id: ServerId, committed: &Ensemble) -> Action {
     let gone = fate::terminated_members(view, committed);
     let voters: BTreeSet<ServerId> = committed.voters().map(|s| s.id).collect();
     let gone: Vec<ServerId> = gone
@@ -23,44 +21,12 @@ pub fn add(view: View, id: ServerId, committed: &Ensemble) -> Result<Action, Wai
         .map(|(id, _)| id)
         .filter(|g| voters.contains(g) && *g != id)
         .collect();
-    let wanted = view.fleet().ok().and_then(|fleet| fleet.desired);
-    let counted = voters
-        .iter()
-        .filter(|v| **v != id && counts(view, committed, **v))
-        .count();
-    if let Some(wanted) = wanted.filter(|wanted| gone.is_empty() && counted >= *wanted as usize) {
-        return Err(Waiting::Place { wanted });
-    }
     let at_my_address = committed.at(view.address()).map(|s| s.id);
     let same_address = gone.iter().find(|id| Some(**id) == at_my_address);
-    Ok(Action::AddServer {
+    Action::AddServer {
         server: view.policy.server(id, view.address()),
         remove: same_address.or(gone.first()).copied(),
         expected: committed.version,
-    })
-}
-
-/// Whether a voter is one of those that the group wants: not one that was set aside and lives on,
-/// and not one that EC2 no longer knows.
-fn counts(view: View, committed: &Ensemble, voter: ServerId) -> bool {
-    let owner = view.register().ok().and_then(|register| {
-        let (_, claim) = register.newest(Slot::Server(voter))?;
-        claim
-            .valid_owner()
-            .filter(|owner| committed.has(voter, owner.address))
-    });
-    let (Some(owner), Ok(fleet)) = (owner, view.fleet()) else {
-        return true;
-    };
-    match fleet.instances.get(&owner.instance) {
-        Some(instance) => {
-            let leaving = matches!(
-                instance.state,
-                InstanceState::ShuttingDown | InstanceState::Terminated
-            );
-            instance.is_peer() || leaving
-        }
-        None => !fleet.asked.contains(&owner.instance),
     }
 }
 

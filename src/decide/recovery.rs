@@ -77,11 +77,20 @@ fn survive(view: View) -> Option<Plan> {
         (None, false) => (mine && marker.term > 1) || others_agree(),
         (None, true) => false,
     };
-    if !lost {
-        return None;
-    }
+    lost.then(|| speak(view, register, &survivors, me, marker.term))
+}
+
+/// The steps of a survivor: to say so, to stop when all say so, to say what it has, to go on.
+fn speak(
+    view: View,
+    register: &Register,
+    survivors: &[Survivor],
+    me: &Survivor,
+    generation: u32,
+) -> Plan {
+    let (claim, id) = (me.claim, me.owner.server);
     let testimony = Testimony {
-        generation: marker.term,
+        generation,
         config: view.disk.dynamic.clone().unwrap_or_default(),
         withdrawn: is_withdrawn(view),
         history: view.disk.history,
@@ -89,15 +98,15 @@ fn survive(view: View) -> Option<Plan> {
     let said = me.testimony.map(|said| (said.withdrawn, said.history));
     if said != Some((testimony.withdrawn, testimony.history)) {
         let testify = Action::Testify { claim, testimony };
-        return Some(acts(Situation::QuorumLost, vec![testify], Next::Everywhere));
+        return acts(Situation::QuorumLost, vec![testify], Next::Everywhere);
     }
-    if let Some(waiting) = survivors::unaccounted(view, register, &survivors) {
-        return Some(waits(Situation::QuorumLost, waiting));
+    if let Some(waiting) = survivors::unaccounted(view, register, survivors) {
+        return waits(Situation::QuorumLost, waiting);
     }
     if !is_withdrawn(view) {
-        return Some(withdraw(view));
+        return withdraw(view);
     }
-    Some(lead(view, register, &survivors, claim, id))
+    lead(view, register, survivors, claim, id)
 }
 
 /// Whether what is on the disk is this instance's own.

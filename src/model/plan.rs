@@ -199,11 +199,6 @@ pub enum Waiting {
     },
     /// This instance's server to sync with its leader.
     Sync,
-    /// A voter to be proven gone, or the group to want more servers.
-    Place {
-        /// How many it wants.
-        wanted: u32,
-    },
     /// Any member to serve and tell the config.
     ServingMember {
         /// The peers that were asked, with what they answered.

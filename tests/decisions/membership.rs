@@ -1,7 +1,7 @@
 use zk_bootstrap::model::claim::Milestone::{Joined, Started};
 use zk_bootstrap::model::disk::ZooCfg;
 use zk_bootstrap::model::ensemble::Ensemble;
-use zk_bootstrap::model::fleet::{InstanceState, Lifecycle};
+use zk_bootstrap::model::fleet::InstanceState;
 use zk_bootstrap::model::id::ConfigVersion;
 use zk_bootstrap::model::plan::{Action, Next, Situation};
 use zk_bootstrap::model::probe::{Mode, Probe};
@@ -344,53 +344,4 @@ fn a_member_without_a_quorum_says_whom_it_waits_for() {
             "situation: a member whose server does not serve
              waiting for a quorum; without an answer: server 2 at 10.0.0.2 (its instance is terminated), server 3 at 10.0.0.3 (i-0000000c is stopped)",
         );
-}
-
-/// EC2 says `terminated` only a while after the replacement has booted.
-#[test]
-fn a_newcomer_waits_for_the_proof_that_its_predecessor_is_gone() {
-    let joiner = given('d', "abcd")
-        .three_joined()
-        .claim("4", 'd', &[])
-        .files_of(4, &THREE)
-        .runs(serving(Mode::Follower, config(&THREE)))
-        .fleet(|fleet| fleet.desired = Some(3));
-    joiner
-        .clone()
-        .state('b', InstanceState::ShuttingDown)
-        .prints(
-            "situation: synced, not yet a member
-             waiting for a place: the group wants 3 servers, and has as many voters that are not proven terminated",
-        );
-    for (lifecycle, adds) in [(Lifecycle::Standby, true), (Lifecycle::InService, false)] {
-        let plan = joiner.clone().lifecycle('b', lifecycle).plan();
-        assert_eq!(!plan.actions.is_empty(), adds, "{plan}");
-    }
-    let plan = joiner.state('b', InstanceState::Terminated).plan();
-    assert!(
-        matches!(
-            plan.actions[0],
-            Action::AddServer {
-                remove: Some(_),
-                ..
-            }
-        ),
-        "{plan}"
-    );
-}
-
-/// It may have been added without having learned of it, and be the vote that is missing.
-#[test]
-fn a_joiner_with_data_runs_on_while_nobody_serves() {
-    let down = given('d', "abcd")
-        .three_joined()
-        .claim("4", 'd', &[Started])
-        .files_of(4, &THREE);
-    down.prints(
-        "situation: joining the ensemble
-         1. write the dynamic file and zoo.cfg: server.1=10.0.0.1:2888:3888:participant;2181 server.2=10.0.0.2:2888:3888:participant;2181 server.3=10.0.0.3:2888:3888:participant;2181 server.4=10.0.0.4:2888:3888:observer;2181
-         2. start ZooKeeper",
-    );
-    let empty = down.disk(|disk| disk.data = false).plan();
-    assert!(empty.actions.is_empty(), "{empty}");
 }

@@ -106,11 +106,6 @@ impl fmt::Display for Waiting {
             Waiting::FreeId => f.write_str("a free server id: all 254 are taken"),
             Waiting::OwnServer { now } => write!(f, "this instance's server, now {now}"),
             Waiting::Sync => f.write_str("this instance's server to sync with its leader"),
-            Waiting::Place { wanted } => write!(
-                f,
-                "a place: the group wants {wanted} servers, and has as many voters that are not \
-                 proven terminated"
-            ),
             Waiting::ServingMember { asked } => {
                 f.write_str("a member that serves and tells the config")?;
                 match asked.is_empty() {
