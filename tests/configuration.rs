@@ -542,6 +542,7 @@ zkserver = "/usr/share/zookeeper/bin/zkServer.sh"  # default
 
 [policy]
 floor = 3                                          # default
+recovery = "auto"                                  # default
 when_all_is_lost = "wait"                          # default
 
 [pace]
