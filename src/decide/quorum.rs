@@ -1,7 +1,8 @@
 //! Whether a quorum is lost for good: what the living cannot undo.
 
-use super::fate;
+use super::fate::{self, Fate};
 use super::view::View;
+use crate::model::claim::{Claim, Milestone, Register};
 use crate::model::ensemble::Ensemble;
 use crate::model::id::{InstanceId, ServerId};
 
@@ -15,6 +16,17 @@ fn terminated_voters(view: View, config: &Ensemble) -> Vec<(ServerId, InstanceId
 pub fn is_lost(view: View, config: &Ensemble) -> bool {
     let living = config.voter_count() - terminated_voters(view, config).len();
     living < config.quorum()
+}
+
+/// Whether of those who ever joined, most are terminated: what a server without a config can tell.
+pub fn most_are_gone(view: View, register: &Register) -> bool {
+    let joined = register
+        .claims
+        .values()
+        .filter(|c| c.journal.contains(&Milestone::Joined));
+    let gone = |claim: &&Claim| matches!(fate::of_owner(view, claim), Fate::Terminated(_));
+    let (gone, living): (Vec<&Claim>, Vec<&Claim>) = joined.partition(gone);
+    gone.len() >= living.len()
 }
 
 /// What an operator should know of the loss, by this instance's own config.

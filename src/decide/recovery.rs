@@ -73,8 +73,11 @@ fn survive(view: View) -> Option<Plan> {
     let lost = match (&view.disk.dynamic, view.disk.data) {
         (Some(config), _) => quorum::is_lost(view, config),
         // Without a config and without data, it is for the others to say; but if they wait for
-        // this very instance to begin, it is for it to say that it cannot.
-        (None, false) => (mine && marker.term > 1) || others_agree(),
+        // this very instance to begin, it is for it to say that it cannot, and if most who ever
+        // joined are terminated, there may be nobody left who has a config.
+        (None, false) => {
+            (mine && marker.term > 1) || others_agree() || quorum::most_are_gone(view, register)
+        }
         (None, true) => false,
     };
     lost.then(|| speak(view, register, &survivors, me, marker.term))
