@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::view::View;
-use crate::model::claim::Claim;
+use crate::model::claim::{Claim, Slot};
 use crate::model::ensemble::Ensemble;
 use crate::model::fleet::InstanceState;
 use crate::model::id::{InstanceId, ServerId};
@@ -58,18 +58,21 @@ pub fn of_owner(view: View, claim: &Claim) -> Fate {
     }
 }
 
-/// The members of `ensemble` whose termination is proven: the newest claim on the id has a valid
-/// record, names the member's address, and its owner is gone.
+/// The members of `ensemble` whose termination is proven: a claim on the id has a valid record that
+/// names the member's address, and its owner is gone. An old config may list an id that was claimed
+/// anew since, elsewhere: id and address together name one instance for ever.
 pub fn terminated_members(view: View, ensemble: &Ensemble) -> Vec<(ServerId, InstanceId)> {
     let Ok(register) = view.register() else {
         return Vec::new();
     };
-    let newest = register.newest_of_servers();
     let gone = ensemble.servers.values().filter_map(|server| {
-        let (_, claim) = newest.get(&server.id)?;
-        let owner = claim.valid_owner()?;
+        let mut claims = register.of(Slot::Server(server.id)).rev();
+        let (claim, owner) = claims.find_map(|(_, claim)| {
+            let owner = claim.valid_owner()?;
+            server.is_at(owner.address).then_some((claim, owner))
+        })?;
         let terminated = matches!(of_owner(view, claim), Fate::Terminated(_));
-        (server.is_at(owner.address) && terminated).then(|| (server.id, owner.instance.clone()))
+        terminated.then(|| (server.id, owner.instance.clone()))
     });
     gone.collect()
 }

@@ -398,3 +398,32 @@ fn the_checker_knows_the_rules_of_recovery_by_itself() {
     let serves = two_of_five('a').runs(serving(Mode::Leader, config(&FIVE)));
     refused(&serves, vec![Action::StopServer], "serving voter");
 }
+
+#[test]
+fn an_old_config_is_lost_although_one_of_its_ids_was_claimed_anew_elsewhere() {
+    let plan = given('b', "abcd")
+        .three_joined()
+        .claim("3.2", 'd', &[Started])
+        .files_of(2, &THREE)
+        .state('a', InstanceState::Terminated)
+        .state('c', InstanceState::Terminated)
+        .runs(not_serving())
+        .plan();
+    assert_eq!(plan.situation, Situation::QuorumLost, "{plan}");
+}
+
+#[test]
+fn survivors_without_a_config_do_not_wait_for_one_another() {
+    let plan = given('d', "abcde")
+        .three_joined()
+        .claim("4", 'd', &[Started])
+        .claim("5", 'e', &[Started])
+        .state('a', InstanceState::Terminated)
+        .state('b', InstanceState::Terminated)
+        .state('c', InstanceState::Terminated)
+        .plan();
+    assert_eq!(
+        plan.actions[0].to_string(),
+        "testify in log stream 4: the quorum of generation 1 is lost, no data here"
+    );
+}
