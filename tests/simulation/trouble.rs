@@ -36,14 +36,15 @@ pub enum Strike {
     Standby,
     /// The desired capacity changes by one.
     Scale,
-    /// An operator deletes the marker.
+    /// An operator deletes the marker. A story's only: it takes an operator to undo it, and before
+    /// the first server has joined nothing else would tell of the ensemble.
     MarkerDeleted,
     /// The whole fleet is terminated.
     Flood,
 }
 
-/// Each kind, and how often it is among those of a history.
-const STRIKES: [(Strike, f64); 15] = [
+/// Each kind that comes by chance, and how often it is among those of a history.
+const STRIKES: [(Strike, f64); 14] = [
     (Strike::Weather, 0.7),
     (Strike::AgentKilled, 0.5),
     (Strike::AgentFrozen, 0.4),
@@ -57,7 +58,6 @@ const STRIKES: [(Strike, f64); 15] = [
     (Strike::Settings, 0.2),
     (Strike::Standby, 0.2),
     (Strike::Scale, 0.3),
-    (Strike::MarkerDeleted, 0.05),
     (Strike::Flood, 0.05),
 ];
 
