@@ -65,10 +65,9 @@ pub fn evidence(snapshot: &Snapshot, policy: &Policy) -> Result<Option<Evidence>
     if view.anybody_serves() || survivors.iter().all(|s| s.testimony.is_none()) {
         return Ok(None);
     }
-    let started = register
-        .claims
-        .iter()
-        .filter(|(name, claim)| matches!(name.slot, Slot::Server(_)) && !claim.journal.is_empty());
+    let started = register.claims.iter().filter(|(name, claim)| {
+        matches!(name.slot, Slot::Server(_)) && survivors::was_started(register, claim)
+    });
     let servers = started.filter_map(|(name, claim)| {
         let owner = claim.valid_owner()?;
         let said = survivors.iter().find(|s| s.claim == *name);
@@ -86,16 +85,12 @@ pub fn evidence(snapshot: &Snapshot, policy: &Policy) -> Result<Option<Evidence>
         Some(Waiting::Testimony { missing }) => missing,
         _ => Vec::new(),
     };
-    let allowed = register
-        .claims
-        .values()
-        .any(|c| c.leave == Some(marker.term));
     Ok(Some(Evidence {
         generation: marker.term,
         servers: servers.collect(),
         leader: survivors::leader(&survivors).map(|s| s.owner.server),
         missing,
-        needs_leave: policy.recovery == Recovery::Manual && !allowed,
+        needs_leave: policy.recovery == Recovery::Manual && !register.allows(marker.term),
         own_claim: identity::held(view).map(|(claim, _)| claim),
     }))
 }

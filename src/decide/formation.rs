@@ -3,10 +3,11 @@
 use super::fate::{self, Fate};
 use super::identity::{Standing, standing};
 use super::view::View;
+use super::{acts, waits};
 use crate::model::claim::{Claim, ClaimName, Lineage, Milestone, Register, Slot};
 use crate::model::ensemble::Ensemble;
 use crate::model::id::ServerId;
-use crate::model::plan::Waiting;
+use crate::model::plan::{Action, Next, Plan, Situation, Waiting};
 use crate::model::policy::WhenAllIsLost;
 
 /// What the register says of the ensemble.
@@ -196,14 +197,23 @@ pub fn nobody_has_data(view: View, register: &Register) -> bool {
     !view.disk.data && holders.all(|claim| is_empty(claim) || gone(claim))
 }
 
-/// What to wait for when everything is gone and the operator wants to decide.
-pub fn all_is_lost(view: View) -> Option<Waiting> {
+/// When everything is gone, an operator has decided beforehand whether to begin anew.
+pub fn all_is_lost(view: View, marker: ClaimName, server: ServerId) -> Plan {
+    let remedy = "every instance that ever held data is terminated; restore a disk, or set \
+                  policy.when_all_is_lost = \"refound\" to begin anew with an empty ensemble";
     match view.policy.when_all_is_lost {
-        WhenAllIsLost::Refound => None,
-        WhenAllIsLost::Wait => Some(Waiting::Operator {
-            remedy: "every instance that ever held data is terminated; restore a disk, or set \
-                     policy.when_all_is_lost = \"refound\" to begin anew with an empty ensemble"
-                .to_owned(),
-        }),
+        WhenAllIsLost::Refound => begin(marker, server, Situation::AllLost),
+        WhenAllIsLost::Wait => waits(
+            Situation::AllLost,
+            Waiting::Operator {
+                remedy: remedy.to_owned(),
+            },
+        ),
     }
+}
+
+/// Claims the marker of a generation; what follows rests on what is read back.
+pub fn begin(claim: ClaimName, server: ServerId, situation: Situation) -> Plan {
+    let claim = Action::Claim { claim, server };
+    acts(situation, vec![claim], Next::Everywhere)
 }

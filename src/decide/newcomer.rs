@@ -34,25 +34,8 @@ pub fn plan(view: View) -> Result<Plan, Waiting> {
     Ok(match formation {
         Formation::Halted(waiting) => waits(Situation::Halted, waiting),
         Formation::Pending(waiting) => waits(Situation::Unfounded, waiting),
-        Formation::Open(marker) => acts(
-            Situation::Unfounded,
-            vec![Action::Claim {
-                claim: marker,
-                server: id,
-            }],
-            Next::Everywhere,
-        ),
-        Formation::AllLost(marker) => match formation::all_is_lost(view) {
-            Some(waiting) => waits(Situation::AllLost, waiting),
-            None => acts(
-                Situation::AllLost,
-                vec![Action::Claim {
-                    claim: marker,
-                    server: id,
-                }],
-                Next::Everywhere,
-            ),
-        },
+        Formation::Open(marker) => formation::begin(marker, id, Situation::Unfounded),
+        Formation::AllLost(marker) => formation::all_is_lost(view, marker, id),
         Formation::Founded(founded) if may_found(view, &founded, id) => found(view, &founded, id),
         Formation::Founded(founded) => joiner::plan(view, &founded, claim, id),
     })

@@ -174,13 +174,11 @@ fn lead(
         return waits(Situation::Recovering, waiting);
     }
     let Some(leader) = survivors::leader(survivors) else {
-        return match formation::all_is_lost(view) {
-            Some(waiting) => waits(Situation::AllLost, waiting),
-            None => begin(markers.next, id, Situation::AllLost),
-        };
+        return formation::all_is_lost(view, markers.next, id);
     };
-    let generation = markers.newest.map(|marker| marker.term);
-    let allowed = register.claims.values().any(|c| c.leave == generation);
+    let allowed = markers
+        .newest
+        .is_some_and(|marker| register.allows(marker.term));
     if view.policy.recovery == Recovery::Manual && !allowed {
         return waits(Situation::Recovering, ask(&leader));
     }
@@ -188,15 +186,7 @@ fn lead(
         let instance = leader.owner.instance.clone();
         return waits(Situation::Recovering, Waiting::NextGeneration { instance });
     }
-    begin(markers.next, id, Situation::Recovering)
-}
-
-fn begin(claim: ClaimName, server: ServerId, situation: Situation) -> Plan {
-    acts(
-        situation,
-        vec![Action::Claim { claim, server }],
-        Next::Everywhere,
-    )
+    formation::begin(markers.next, id, Situation::Recovering)
 }
 
 fn ask(leader: &Survivor) -> Waiting {

@@ -128,6 +128,11 @@ impl Register {
         self.of(slot).next_back()
     }
 
+    /// Whether an operator has given leave, on any instance, to recover this generation.
+    pub fn allows(&self, generation: u32) -> bool {
+        self.claims.values().any(|c| c.leave == Some(generation))
+    }
+
     /// The markers of generations whose founders may have been started, the oldest first.
     pub fn begun(&self) -> impl DoubleEndedIterator<Item = (ClaimName, &Claim)> {
         let markers = self.of(Slot::Ensemble);

@@ -73,3 +73,20 @@ fn nothing_is_to_be_recovered_while_anybody_serves() {
         .peer('b', serving(Mode::Leader, config(&THREE)));
     assert_eq!(evidence(&given.snapshot, &given.policy), Ok(None));
 }
+
+/// Its start is noted in the marker, and in its own stream only that it joined.
+#[test]
+fn a_founder_that_has_not_noted_that_it_joined_is_shown_too() {
+    let given = lost()
+        .claim("1", 'a', &[])
+        .testifies("1", &THREE, Some((1, 9)));
+    let evidence = evidence(&given.snapshot, &given.policy)
+        .expect("seen")
+        .expect("lost");
+    let shown: Vec<String> = evidence
+        .servers
+        .iter()
+        .map(|w| w.server.to_string())
+        .collect();
+    assert_eq!(shown, ["1", "2", "3"]);
+}
