@@ -12,6 +12,7 @@ use crate::config::{self, Loaded};
 use crate::decide::overview::overview;
 use crate::decide::{self, safety};
 use crate::model::plan::Plan;
+use crate::model::policy::Policy;
 use crate::model::snapshot::Recording;
 use crate::world::{RealWorld, Secrecy};
 
@@ -69,14 +70,9 @@ pub async fn observe(config: &Path) -> Exit {
 
 /// `status`, once or until interrupted.
 pub async fn status(config: &Path, options: &StatusArgs) -> Exit {
-    let settings = match loaded(config) {
-        Ok(loaded) => loaded.settings,
+    let (policy, mut world) = match onlooker(config) {
+        Ok(onlooker) => onlooker,
         Err(exit) => return exit,
-    };
-    let policy = settings.policy();
-    let mut world = match RealWorld::new(settings, Secrecy::Optional) {
-        Ok(world) => world,
-        Err(error) => return refuse(&error, Exit::Config),
     };
     loop {
         let snapshot = world.observe(EVERYTHING).await;
@@ -107,11 +103,16 @@ pub(super) const EVERYTHING: Look = Look::Everywhere {
     no_older_than: Duration::ZERO,
 };
 
-async fn look(config: &Path) -> Result<Recording, Exit> {
+/// The policy and the world, for who changes no membership: that would take the secret.
+pub(super) fn onlooker(config: &Path) -> Result<(Policy, RealWorld), Exit> {
     let settings = loaded(config)?.settings;
     let policy = settings.policy();
     let world = RealWorld::new(settings, Secrecy::Optional);
-    let mut world = world.map_err(|error| refuse(&error, Exit::Config))?;
+    Ok((policy, world.map_err(|error| refuse(&error, Exit::Config))?))
+}
+
+async fn look(config: &Path) -> Result<Recording, Exit> {
+    let (policy, mut world) = onlooker(config)?;
     Ok(Recording {
         v: Recording::VERSION,
         policy,

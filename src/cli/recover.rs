@@ -3,23 +3,18 @@
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 use std::path::Path;
 
-use super::commands::{EVERYTHING, loaded, print, print_json, refuse, refuse_text};
+use super::commands::{EVERYTHING, onlooker, print, print_json, refuse, refuse_text};
 use super::{Exit, Output, RecoverArgs};
 use crate::agent::World as _;
 use crate::decide::evidence::{Evidence, evidence};
-use crate::world::{RealWorld, Secrecy};
+use crate::world::RealWorld;
 
 /// Shows what the survivors of a lost quorum have. Where `policy.recovery` is `"manual"` and leave
 /// is still to be given, asks for it, and notes it in this instance's own log stream.
 pub async fn recover(config: &Path, options: &RecoverArgs) -> Exit {
-    let settings = match loaded(config) {
-        Ok(loaded) => loaded.settings,
+    let (policy, mut world) = match onlooker(config) {
+        Ok(onlooker) => onlooker,
         Err(exit) => return exit,
-    };
-    let policy = settings.policy();
-    let mut world = match RealWorld::new(settings, Secrecy::Optional) {
-        Ok(world) => world,
-        Err(error) => return refuse(&error, Exit::Config),
     };
     let snapshot = world.observe(EVERYTHING).await;
     let evidence = match evidence(&snapshot, &policy) {
