@@ -66,21 +66,30 @@ fn survive(view: View) -> Option<Plan> {
         }
     }
     let me = survivors.iter().find(|s| s.claim == claim)?;
-    let others_agree = || {
-        let mut others = survivors.iter().filter(|s| s.claim != claim);
-        others.all(|s| s.testimony.is_some())
-    };
-    let lost = match (&view.disk.dynamic, view.disk.data) {
-        (Some(config), _) => quorum::is_lost(view, config),
-        // Without a config and without data, it is for the others to say; but if they wait for
-        // this very instance to begin, it is for it to say that it cannot, and if most who ever
-        // joined are terminated, there may be nobody left who has a config.
-        (None, false) => {
-            (mine && marker.term > 1) || others_agree() || quorum::most_are_gone(view, register)
-        }
-        (None, true) => false,
+    let lost = match survivors::newest_config(view, &survivors) {
+        Some(config) => quorum::is_lost(view, config),
+        None if view.disk.data => false,
+        None => is_for_others_to_say(view, register, &survivors, me, mine && marker.term > 1),
     };
     lost.then(|| speak(view, register, &survivors, me, marker.term))
+}
+
+/// Without data, and with no more than the file that a joiner starts with, it is for the others to
+/// say. But that file may do; if they wait for this very instance to begin, it is for it to say that
+/// it cannot; and if most who ever joined are terminated, nobody may be left who has a config.
+fn is_for_others_to_say(
+    view: View,
+    register: &Register,
+    survivors: &[Survivor],
+    me: &Survivor,
+    awaited: bool,
+) -> bool {
+    let mut others = survivors.iter().filter(|s| s.claim != me.claim);
+    let alone = || match &view.disk.dynamic {
+        Some(file) => quorum::is_lost(view, file),
+        None => awaited || quorum::most_are_gone(view, register),
+    };
+    others.all(|s| s.testimony.is_some()) || alone()
 }
 
 /// The steps of a survivor: to say so, to stop when all say so, to say what it has, to go on.

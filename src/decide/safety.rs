@@ -93,8 +93,13 @@ fn judge(view: View, plan: &Plan, n: usize, action: &Action) -> Vec<Violation> {
         ],
         Action::WriteIdentity { identity } => {
             let spoken = identity.withdrawn && succession::all_have_spoken(view);
+            let newest = view.register().ok().and_then(succession::newest(view));
+            let relabels = is_serving_voter(view) && newest == Some(identity.lineage.generation);
             vec![
-                (is_down(view, before) || identity.withdrawn, DOWN),
+                (
+                    is_down(view, before) || identity.withdrawn || relabels,
+                    DOWN,
+                ),
                 (!identity.withdrawn || spoken, SPOKEN),
                 (holds_id(view, identity.server), HELD),
             ]

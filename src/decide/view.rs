@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::model::claim::Register;
+use crate::model::claim::{ClaimName, Register, Slot};
 use crate::model::disk::Disk;
 use crate::model::ensemble::Ensemble;
 use crate::model::fleet::{Fleet, Instance, Me};
@@ -52,11 +52,27 @@ impl<'a> View<'a> {
         Err(unseen("this instance is missing in it"))
     }
 
+    /// The claims, unless the list is older than this instance's own data: one that lacks the marker
+    /// under which that data began, though it has an earlier one, tells of the past.
     pub fn register(&self) -> Result<&'a Register, Waiting> {
-        self.snapshot.register.get().map_err(|why| Waiting::Answer {
+        let unseen = |why: &str| Waiting::Answer {
             whom: "CloudWatch Logs",
             why: why.to_owned(),
-        })
+        };
+        let register = self.snapshot.register.get().map_err(unseen)?;
+        let own = self.disk.identity.iter();
+        let own = own.filter(|identity| identity.instance == self.me.instance);
+        let seen = own.map(|identity| ClaimName {
+            slot: Slot::Ensemble,
+            term: identity.lineage.generation,
+        });
+        let newest = register.newest(Slot::Ensemble).map(|(name, _)| name);
+        match seen.max().filter(|seen| newest.is_some_and(|n| n < *seen)) {
+            None => Ok(register),
+            Some(seen) => Err(unseen(&format!(
+                "the list lacks log stream {seen}, under which the data here began"
+            ))),
+        }
     }
 
     /// This instance, as the fleet has it.
