@@ -52,8 +52,8 @@ impl<'a> View<'a> {
         Err(unseen("this instance is missing in it"))
     }
 
-    /// The claims, unless the list is older than this instance's own data: one that lacks the marker
-    /// under which that data began, though it has an earlier one, tells of the past.
+    /// The claims, unless the list is older than this instance's own data: one that has
+    /// markers, and not the signed one under which that data began, tells of the past.
     pub fn register(&self) -> Result<&'a Register, Waiting> {
         let unseen = |why: &str| Waiting::Answer {
             whom: "CloudWatch Logs",
@@ -66,11 +66,15 @@ impl<'a> View<'a> {
             slot: Slot::Ensemble,
             term: identity.lineage.generation,
         });
-        let newest = register.newest(Slot::Ensemble).map(|(name, _)| name);
-        match seen.max().filter(|seen| newest.is_some_and(|n| n < *seen)) {
+        let is_signed = |name: &ClaimName| {
+            let marker = register.claims.get(name);
+            marker.is_some_and(|marker| marker.valid_owner().is_some())
+        };
+        let is_marked = register.newest(Slot::Ensemble).is_some();
+        match seen.max().filter(|seen| is_marked && !is_signed(seen)) {
             None => Ok(register),
             Some(seen) => Err(unseen(&format!(
-                "the list lacks log stream {seen}, under which the data here began"
+                "without the record in log stream {seen}, under which the data here began"
             ))),
         }
     }
