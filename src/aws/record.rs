@@ -38,6 +38,7 @@ enum What {
     Started,
     Joined,
     Testified,
+    TookBack,
     Allowed,
 }
 
@@ -74,6 +75,14 @@ impl Record {
         Record {
             event: What::Testified,
             testimony: Some(testimony),
+            ..Record::claimed(me, group, server)
+        }
+    }
+
+    /// The owner testifies to nothing any more.
+    pub fn took_back(me: &Me, group: &str, server: ServerId) -> Self {
+        Record {
+            event: What::TookBack,
             ..Record::claimed(me, group, server)
         }
     }
@@ -143,8 +152,10 @@ pub fn fold(created: Timestamp, mut events: Vec<Event>) -> Claim {
                 claim.journal.insert(Milestone::Joined);
             }
             What::Testified if by_owner => claim.testimony = record.testimony,
+            What::TookBack if by_owner => claim.testimony = None,
             What::Allowed if by_owner => claim.leave = record.generation,
-            What::Claimed | What::Started | What::Joined | What::Testified | What::Allowed => {}
+            // A claim that is taken, or somebody else's word.
+            _ => {}
         }
     }
     claim

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::view::View;
-use super::{fate, formation, membership};
+use super::{fate, formation, membership, recovery};
 use crate::model::claim::{Milestone, Slot};
 use crate::model::disk::{Identity, ZooCfg};
 use crate::model::ensemble::Ensemble;
@@ -27,6 +27,7 @@ pub fn serving(view: View, id: ServerId, serving: &Serving, committed: &Ensemble
         next: Next::AtLeisure,
     };
     plan.actions.extend(relabel(view));
+    plan.actions.extend(take_back(view, id));
     plan.actions.extend(journal(view, id));
     plan.actions.extend(tags(view, id));
     let Ok(fleet) = view.fleet() else {
@@ -111,6 +112,13 @@ fn relabel(view: View) -> Option<Action> {
         ..identity.clone()
     };
     Some(Action::WriteIdentity { identity })
+}
+
+/// Who serves has not lost its quorum, whatever it said before.
+fn take_back(view: View, id: ServerId) -> Option<Action> {
+    let (claim, _) = view.register().ok()?.newest(Slot::Server(id))?;
+    let generation = view.disk.identity.as_ref()?.lineage.generation;
+    recovery::take_back(view, claim, generation)
 }
 
 fn journal(view: View, id: ServerId) -> Option<Action> {

@@ -5,7 +5,6 @@ use super::view::View;
 use super::{acts, files, identity, membership, recovery, waits};
 use crate::model::claim::{ClaimName, Lineage, Milestone};
 use crate::model::ensemble::Ensemble;
-use crate::model::history::Testimony;
 use crate::model::id::ServerId;
 use crate::model::plan::{Action, Next, Plan, Situation, Waiting};
 use crate::model::server::Server;
@@ -77,7 +76,7 @@ fn start_joiner(
             milestone: Milestone::Started,
         });
     }
-    actions.extend(take_back(view, founded, claim));
+    actions.extend(recovery::take_back(view, claim, founded.lineage.generation));
     actions.push(Action::StartServer);
     acts(Situation::Joining, actions, Next::Here)
 }
@@ -94,27 +93,6 @@ fn why_aside(view: View, lineage: &Lineage) -> String {
             "the ensemble's config does not list this server, so its data may run ahead".to_owned()
         }
     }
-}
-
-/// Who said that it has withdrawn from the generation that it joins, with nothing on its disk,
-/// says so no longer: its disk is about to hold data.
-fn take_back(view: View, founded: &Founded, claim: ClaimName) -> Option<Action> {
-    let said = view
-        .register()
-        .ok()?
-        .claims
-        .get(&claim)?
-        .testimony
-        .as_ref()?;
-    let stands = said.withdrawn && said.generation == founded.lineage.generation;
-    stands.then(|| Action::Testify {
-        claim,
-        testimony: Testimony {
-            withdrawn: false,
-            history: None,
-            ..said.clone()
-        },
-    })
 }
 
 fn is_of(view: View, lineage: &Lineage, server: ServerId) -> bool {

@@ -1,46 +1,66 @@
 //! Whether a quorum is lost for good: what the living cannot undo.
 
-use super::fate::{self, Fate};
+use super::fate;
+use super::survivors::Survivor;
 use super::view::View;
-use crate::model::claim::{Claim, Milestone, Register};
 use crate::model::ensemble::Ensemble;
 use crate::model::id::{InstanceId, ServerId};
 
-fn terminated_voters(view: View, config: &Ensemble) -> Vec<(ServerId, InstanceId)> {
-    let mut gone = fate::terminated_members(view, config);
-    gone.retain(|(id, _)| config.voters().any(|s| s.id == *id));
-    gone
+/// Why a voter will never vote again with what it had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Gone {
+    /// Its instance is proven terminated.
+    Terminated,
+    /// Its instance testifies that its disk is empty. ZooKeeper does not let such a server vote
+    /// before it has synced (`db.autocreate=false`).
+    Emptied,
 }
 
-/// Whether by this config fewer voters than a quorum are not proven terminated.
-pub fn is_lost(view: View, config: &Ensemble) -> bool {
-    let living = config.voter_count() - terminated_voters(view, config).len();
-    living < config.quorum()
+fn gone(
+    view: View,
+    config: &Ensemble,
+    survivors: &[Survivor],
+) -> Vec<(ServerId, InstanceId, Gone)> {
+    let terminated = fate::terminated_members(view, config).into_iter();
+    let terminated = terminated.map(|(id, instance)| (id, instance, Gone::Terminated));
+    let is_empty = |s: &&Survivor| {
+        let said = s
+            .testimony
+            .is_some_and(|t| t.withdrawn && t.history.is_none());
+        said && config.has(s.owner.server, s.owner.address)
+    };
+    let emptied = survivors.iter().filter(is_empty);
+    let emptied = emptied.map(|s| (s.owner.server, s.owner.instance.clone(), Gone::Emptied));
+    let votes = |id: ServerId| config.voters().any(|s| s.id == id);
+    terminated
+        .chain(emptied)
+        .filter(|(id, ..)| votes(*id))
+        .collect()
 }
 
-/// Whether of those who ever joined, most are terminated: what a server without a config can tell.
-pub fn most_are_gone(view: View, register: &Register) -> bool {
-    let joined = register
-        .claims
-        .values()
-        .filter(|c| c.journal.contains(&Milestone::Joined));
-    let gone = |claim: &&Claim| matches!(fate::of_owner(view, claim), Fate::Terminated(_));
-    let (gone, living): (Vec<&Claim>, Vec<&Claim>) = joined.partition(gone);
-    gone.len() >= living.len()
+/// Whether by this config fewer voters than a quorum are neither terminated nor emptied.
+pub fn is_lost(view: View, config: &Ensemble, survivors: &[Survivor]) -> bool {
+    let gone = gone(view, config, survivors).len();
+    config.voter_count() - gone < config.quorum()
 }
 
 /// What an operator should know of the loss, by this config.
-pub fn loss(view: View, config: &Ensemble) -> Option<String> {
-    let gone = terminated_voters(view, config);
-    let (count, all) = (gone.len(), config.voter_count());
-    let named: Vec<String> = gone
-        .into_iter()
-        .map(|(id, instance)| format!("server {id} on {instance}"))
-        .collect();
-    (count > 0).then(|| {
-        format!(
-            "{count} of {all} voters are terminated ({}): what was acknowledged by them alone is gone",
-            named.join(", ")
-        )
-    })
+pub fn loss(view: View, config: &Ensemble, survivors: &[Survivor]) -> Option<String> {
+    let gone = gone(view, config, survivors);
+    let all = config.voter_count();
+    let line = |why: Gone, what: &str| {
+        let of = gone.iter().filter(|(.., gone)| *gone == why);
+        let named: Vec<String> = of
+            .map(|(id, instance, _)| format!("server {id} on {instance}"))
+            .collect();
+        let count = named.len();
+        (count > 0).then(|| format!("{count} of {all} voters {what} ({})", named.join(", ")))
+    };
+    let lines = [
+        line(Gone::Terminated, "are terminated"),
+        line(Gone::Emptied, "have lost their data"),
+    ];
+    let lines: Vec<String> = lines.into_iter().flatten().collect();
+    let end = "what was acknowledged by them alone is gone";
+    (!lines.is_empty()).then(|| format!("{}: {end}", lines.join(", ")))
 }

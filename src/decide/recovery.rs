@@ -34,16 +34,26 @@ pub fn plan(view: View) -> Option<Plan> {
     let me = case.survivors.iter().find(|s| s.claim == case.claim)?;
     let config = survivors::newest_config(view, &case.survivors);
     let lost = match config {
-        Some(config) => quorum::is_lost(view, config),
-        None if view.disk.data => false,
-        None => case.is_for_others_to_say(),
+        Some(config) => quorum::is_lost(view, config, &case.survivors),
+        None => !view.disk.data && case.is_for_others_to_say(),
     };
-    let mut plan = lost.then(|| speak(&case, me))?;
+    if !lost {
+        return case.tell_of_emptied_disk(me);
+    }
+    let mut plan = speak(&case, me);
     if plan.situation == Situation::QuorumLost {
-        plan.warnings
-            .extend(config.and_then(|c| quorum::loss(view, c)));
+        let loss = config.and_then(|c| quorum::loss(view, c, &case.survivors));
+        plan.warnings.extend(loss);
     }
     Some(plan)
+}
+
+/// Takes back what this instance said of a generation that is served: its server is a part of it
+/// again, or is about to be.
+pub fn take_back(view: View, claim: ClaimName, generation: u32) -> Option<Action> {
+    let claims = &view.register().ok()?.claims;
+    let said = claims.get(&claim)?.testimony.as_ref()?;
+    (said.generation == generation).then_some(Action::TakeBack { claim })
 }
 
 /// An ensemble that nobody is seen to serve, and this instance, which holds one of its ids.
@@ -97,22 +107,36 @@ impl<'a> Case<'a> {
     }
 
     /// Without data, and with no more than the file that a joiner starts with, it is for the others
-    /// to say. But that file may do; if they wait for this very instance to begin, it is for it to
-    /// say that it cannot; and if most who ever joined are terminated, nobody may be left who has a
-    /// config.
+    /// to say; unless by that file, too, the quorum is lost.
     fn is_for_others_to_say(&self) -> bool {
-        let mut others = self
-            .survivors
-            .iter()
-            .filter(|s| s.claim != self.claim)
-            .peekable();
+        let others = self.survivors.iter().filter(|s| s.claim != self.claim);
+        let mut others = others.peekable();
         let agree = others.peek().is_some() && others.all(|s| s.testimony.is_some());
-        let awaited = self.is_mine() && self.marker.term > 1;
-        agree
-            || match &self.view.disk.dynamic {
-                Some(file) => quorum::is_lost(self.view, file),
-                None => awaited || quorum::most_are_gone(self.view, self.register),
-            }
+        let file = self.view.disk.dynamic.as_ref();
+        agree || file.is_some_and(|file| quorum::is_lost(self.view, file, &self.survivors))
+    }
+
+    /// Nobody but this instance can know that its disk is empty: that one copy, and one vote, less
+    /// is left.
+    fn tell_of_emptied_disk(&self, me: &Survivor) -> Option<Plan> {
+        let emptied = !self.view.disk.data && self.view.service == Service::Stopped;
+        let testify = self.testify(me).filter(|_| emptied)?;
+        Some(acts(Situation::Joining, vec![testify], Next::Everywhere))
+    }
+
+    /// The testimony of this instance, unless it is said.
+    fn testify(&self, me: &Survivor) -> Option<Action> {
+        let view = self.view;
+        let testimony = Testimony {
+            generation: self.marker.term,
+            config: view.disk.dynamic.clone().unwrap_or_default(),
+            withdrawn: is_withdrawn(view),
+            history: view.disk.history,
+        };
+        let said = me.testimony.map(|said| (said.withdrawn, said.history));
+        let claim = self.claim;
+        (said != Some((testimony.withdrawn, testimony.history)))
+            .then_some(Action::Testify { claim, testimony })
     }
 
     /// Begins the newest generation: a membership of itself alone, which no older config beats once
@@ -147,16 +171,8 @@ impl<'a> Case<'a> {
 
 /// The steps of a survivor: to say so, to stop when all say so, to say what it has, to go on.
 fn speak(case: &Case, me: &Survivor) -> Plan {
-    let (view, claim) = (case.view, case.claim);
-    let testimony = Testimony {
-        generation: case.marker.term,
-        config: view.disk.dynamic.clone().unwrap_or_default(),
-        withdrawn: is_withdrawn(view),
-        history: view.disk.history,
-    };
-    let said = me.testimony.map(|said| (said.withdrawn, said.history));
-    if said != Some((testimony.withdrawn, testimony.history)) {
-        let testify = Action::Testify { claim, testimony };
+    let view = case.view;
+    if let Some(testify) = case.testify(me) {
         return acts(Situation::QuorumLost, vec![testify], Next::Everywhere);
     }
     if let Some(waiting) = survivors::unaccounted(view, case.register, &case.survivors) {

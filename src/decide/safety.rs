@@ -45,6 +45,7 @@ const SECOND: &str = "no ensemble is founded while a peer serves or data is at h
 const DOWN: &str = "files are written and data is moved only while the server is down";
 const SERVING: &str = "a serving voter is not stopped";
 const SPOKEN: &str = "a server is withdrawn only when every survivor says that the quorum is lost";
+const SWORN: &str = "who has withdrawn with data stands by its testimony";
 const ALONE: &str = "data is served alone only by who begins a generation";
 const LINEAGE: &str = "data of another lineage is not joined with";
 
@@ -87,6 +88,7 @@ fn judge(view: View, plan: &Plan, n: usize, action: &Action) -> Vec<Violation> {
             (holds(view, *claim), HELD),
             (!testimony.withdrawn || is_down(view, before), DOWN),
         ],
+        Action::TakeBack { claim } => vec![(holds(view, *claim), HELD), (!has_sworn(view), SWORN)],
         Action::WriteMyId { server } => vec![
             (is_down(view, before), DOWN),
             (holds_id(view, *server), HELD),
@@ -234,6 +236,10 @@ fn is_serving_voter(view: View) -> bool {
         .committed_here()
         .and_then(|config| config.at(view.address()));
     here.is_some_and(|server| server.role == Role::Participant)
+}
+
+fn has_sworn(view: View) -> bool {
+    view.disk.data && view.disk.identity.as_ref().is_some_and(|i| i.withdrawn)
 }
 
 /// Whether this would make a server with data the only voter.

@@ -69,7 +69,7 @@ pub fn leader<'a>(survivors: &[Survivor<'a>]) -> Option<Survivor<'a>> {
 /// never synced only has the file that it started with.
 pub fn newest_config<'a>(view: View<'a>, survivors: &[Survivor<'a>]) -> Option<&'a Ensemble> {
     let told = survivors.iter().filter_map(|s| Some(&s.testimony?.config));
-    let told = told.filter(|config| config.version > ConfigVersion(0));
+    let told = told.filter(|c| c.version > ConfigVersion(0) && !c.servers.is_empty());
     let own = view.disk.dynamic.iter().filter(|config| {
         let votes = config.voters().any(|s| s.is_at(view.address()));
         votes || view.disk.data || config.version > ConfigVersion(0)

@@ -55,11 +55,14 @@ pub struct Testimony {
 
 impl fmt::Display for Testimony {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the quorum of generation {} is lost", self.generation)?;
+        let generation = self.generation;
         match (self.withdrawn, &self.history) {
-            (false, _) => Ok(()),
-            (true, Some(history)) => write!(f, ", data here up to {history}"),
-            (true, None) => f.write_str(", no data here"),
+            (false, _) => write!(f, "the quorum of generation {generation} is lost"),
+            (true, Some(history)) => write!(
+                f,
+                "the quorum of generation {generation} is lost, data here up to {history}"
+            ),
+            (true, None) => write!(f, "no data of generation {generation} here"),
         }
     }
 }

@@ -106,6 +106,11 @@ pub enum Action {
         /// What is said.
         testimony: Testimony,
     },
+    /// Take back what this instance has testified in its own stream.
+    TakeBack {
+        /// The stream.
+        claim: ClaimName,
+    },
     /// Tag this instance.
     Tag {
         /// Tags to set; a value of `None` is the time of the call (RFC 3339, UTC).

@@ -43,6 +43,7 @@ pub async fn apply(world: &mut RealWorld, action: &Action) -> Applied {
         Action::Claim { claim, server } => world.claim(*claim, *server).await,
         Action::Journal { claim, milestone } => world.journal(*claim, *milestone).await,
         Action::Testify { claim, testimony } => world.testify(*claim, testimony).await,
+        Action::TakeBack { claim } => world.take_back(*claim).await,
         Action::Tag { tags } => world.tag(tags).await,
         Action::MoveDataAside { why: _ } => world.move_data_aside(),
         Action::WriteMyId { server } => {
@@ -112,6 +113,12 @@ impl RealWorld {
         let said =
             |me: &Me, group: &str, server| Record::testimony(me, group, server, testimony.clone());
         self.write(claim, said).await?;
+        self.elsewhere.register_is_outdated();
+        Ok(Outcome::Done)
+    }
+
+    async fn take_back(&mut self, claim: ClaimName) -> Applied {
+        self.write(claim, Record::took_back).await?;
         self.elsewhere.register_is_outdated();
         Ok(Outcome::Done)
     }

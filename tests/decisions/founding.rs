@@ -67,11 +67,18 @@ fn a_founder_that_was_interrupted_before_its_start_goes_on() {
 }
 
 #[test]
-fn a_founder_whose_disk_was_wiped_never_founds_again() {
+fn a_founder_whose_disk_was_wiped_says_so_and_never_founds_again() {
     given('a', "abc").three_joined().prints(
         "situation: joining the ensemble
-         waiting for a member that serves and tells the config",
+         1. testify in log stream 1: no data of generation 1 here",
     );
+    given('a', "abc")
+        .three_joined()
+        .testifies("1", &[], None)
+        .prints(
+            "situation: joining the ensemble
+             waiting for a member that serves and tells the config",
+        );
 }
 
 #[test]

@@ -303,8 +303,9 @@ fn a_founder_is_a_survivor_although_only_its_marker_tells_of_its_start() {
         .testifies("2", &[(1, 'a'), (2, 'b')], None)
         .with(|_, p| p.when_all_is_lost = WhenAllIsLost::Refound)
         .prints(
-            "situation: joining the ensemble
-             waiting for a member that serves and tells the config",
+            "situation: the quorum is lost for good
+             waiting for the testimony of every survivor; without it: server 1 on i-0000000a (stopped)
+             warning: 1 of 2 voters have lost their data (server 2 on i-0000000b): what was acknowledged by them alone is gone",
         );
 }
 
@@ -316,8 +317,8 @@ fn a_chosen_one_that_has_lost_its_data_says_so_and_founds_nothing() {
         .claim("ensemble.2", 'a', &[])
         .disk(|disk| *disk = Disk::default())
         .prints(
-            "situation: the quorum is lost for good
-             1. testify in log stream 1: the quorum of generation 2 is lost, no data here",
+            "situation: joining the ensemble
+             1. testify in log stream 1: no data of generation 2 here",
         );
 }
 
@@ -346,7 +347,7 @@ fn who_joins_after_all_takes_back_that_it_has_withdrawn() {
              1. write myid: 3
              2. write the dynamic file and zoo.cfg: server.1=10.0.0.1:2888:3888:participant;2181 server.2=10.0.0.2:2888:3888:participant;2181 server.3=10.0.0.3:2888:3888:participant;2181
              3. write identity: server 3 on i-0000000c of generation 1, founded by i-0000000a
-             4. testify in log stream 3: the quorum of generation 1 is lost
+             4. take back the testimony in log stream 3
              5. start ZooKeeper",
         );
 }
@@ -423,7 +424,7 @@ fn survivors_without_a_config_do_not_wait_for_one_another() {
         .plan();
     assert_eq!(
         plan.actions[0].to_string(),
-        "testify in log stream 4: the quorum of generation 1 is lost, no data here"
+        "testify in log stream 4: no data of generation 1 here"
     );
 }
 
@@ -497,8 +498,8 @@ fn a_joiner_without_data_leaves_it_to_the_others() {
         .testifies("1", &[(1, 'a'), (2, 'b')], None)
         .prints(
             "situation: the quorum is lost for good
-             1. testify in log stream 3: the quorum of generation 1 is lost, no data here
-             warning: 1 of 2 voters are terminated (server 2 on i-0000000b): what was acknowledged by them alone is gone",
+             1. testify in log stream 3: no data of generation 1 here
+             warning: 1 of 2 voters are terminated (server 2 on i-0000000b), 1 of 2 voters have lost their data (server 1 on i-0000000a): what was acknowledged by them alone is gone",
         );
 }
 
@@ -546,4 +547,35 @@ fn a_joiner_does_not_take_a_leave_to_serve_an_empty_database_with_it() {
         broken.iter().any(|v| v.rule.contains("empty database")),
         "{broken:?}"
     );
+}
+
+/// Two of three disks are gone although their instances live: ZooKeeper alone would wait for ever.
+#[test]
+fn a_voter_that_testifies_to_an_empty_disk_counts_as_gone() {
+    let survivor = given('a', "abc")
+        .three_joined()
+        .files_of(1, &THREE)
+        .runs(not_serving())
+        .testifies("2", &THREE, None);
+    let plan = survivor.plan();
+    assert_eq!(plan.situation, Situation::NotServing, "{plan}");
+    survivor.testifies("3", &[], None).prints(
+        "situation: the quorum is lost for good
+         1. testify in log stream 1: the quorum of generation 1 is lost
+         warning: 2 of 3 voters have lost their data (server 2 on i-0000000b, server 3 on i-0000000c): what was acknowledged by them alone is gone",
+    );
+}
+
+#[test]
+fn who_serves_again_takes_back_that_the_quorum_is_lost() {
+    given('a', "abc")
+        .three_joined()
+        .files_of(1, &THREE)
+        .tagged(1)
+        .says("1", &THREE)
+        .runs(serving(Mode::Follower, config(&THREE)))
+        .prints(
+            "situation: a serving member
+             1. take back the testimony in log stream 1",
+        );
 }

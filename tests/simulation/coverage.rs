@@ -105,6 +105,7 @@ fn kind(action: &Action) -> &'static str {
             (true, Some(_)) => "testify with data",
             (true, None) => "testify without data",
         },
+        Action::TakeBack { .. } => "take back a testimony",
         Action::Tag { .. } => "tag",
         Action::MoveDataAside { .. } => "move data aside",
         Action::WriteMyId { .. } => "write myid",

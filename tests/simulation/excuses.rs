@@ -30,9 +30,7 @@ impl Region {
             };
             disk.dynamic.as_ref().is_some_and(lists)
         };
-        if voters.len() < config.quorum() {
-            Some("too many disks were emptied on instances that are not terminated")
-        } else if voters.iter().filter(knows).count() < config.quorum() {
+        if voters.iter().filter(knows).count() < config.quorum() {
             Some("a voter is needed that went down before it learned that it is one")
         } else {
             self.change_without_quorum(config, &voters)

@@ -13,6 +13,7 @@ pub enum Event {
     Claimed(Owner),
     Note(Milestone),
     Testified(Testimony),
+    TookBack,
 }
 
 #[derive(Debug, Clone)]
@@ -27,7 +28,7 @@ impl Stream {
     pub fn owner(&self) -> Option<&Owner> {
         self.events.iter().find_map(|(_, event)| match event {
             Event::Claimed(owner) => Some(owner),
-            Event::Note(_) | Event::Testified(_) => None,
+            _ => None,
         })
     }
 
@@ -126,6 +127,7 @@ fn claim<'a>(created: Ms, events: impl Iterator<Item = &'a (Ms, Event)>) -> Clai
                 journal.insert(*milestone);
             }
             Event::Testified(newer) => testimony = Some(newer.clone()),
+            Event::TookBack => testimony = None,
         }
     }
     Claim {

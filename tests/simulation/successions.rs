@@ -1,7 +1,7 @@
 //! What must hold when a quorum is lost for good, and a survivor begins anew with its data.
 //!
-//! 1. Nobody is withdrawn while a quorum of the newest committed config could live and anybody
-//!    alive knows of that config. (What a dead leader alone knew to be committed, no survivor can
+//! 1. Nobody is withdrawn while a quorum of the newest committed config could live, each with its
+//!    data, and anybody alive knows of that config. (What a dead leader alone knew to be committed, no survivor can
 //!    act on: its servers need the quorum of the config that they have.)
 //! 2. A generation begins with data only when every copy on a machine that is not terminated is
 //!    withdrawn and down.
@@ -39,11 +39,13 @@ impl Region {
         all.filter(|m| is_left(&self.machines[*m]))
     }
 
-    /// Whether fewer voters than a quorum are on machines that are not terminated.
+    /// Whether fewer voters than a quorum are on machines that are not terminated, with their data.
     pub fn is_lost_for_good(&self, config: &Config) -> bool {
         let might_live = |voter: (ServerId, IpAddr)| {
             let here = |m: &usize| self.machines[*m].address == voter.1;
-            self.left().filter(here).any(|m| self.is_of(m, voter.0))
+            let has_data = |m: usize| self.machines[m].disk.store.lineage.is_some();
+            let mut found = self.left().filter(here);
+            found.any(|m| self.is_of(m, voter.0) && has_data(m))
         };
         config.voters().filter(|v| might_live(*v)).count() < config.quorum()
     }

@@ -148,6 +148,15 @@ impl Simulated {
         Ok(Outcome::Done)
     }
 
+    async fn take_back(&mut self, claim: ClaimName) -> Applied {
+        let put = |region: &mut Region| region.streams.put(claim, Event::TookBack, region.now);
+        if !self.tell(put).await? {
+            return Err("no such stream");
+        }
+        self.elsewhere.register_is_outdated();
+        Ok(Outcome::Done)
+    }
+
     async fn tag(&mut self, tags: &BTreeMap<String, Option<String>>) -> Applied {
         let value = |value: &Option<String>| value.clone().unwrap_or("now".to_owned());
         let tags: BTreeMap<_, _> = tags.iter().map(|(k, v)| (k.clone(), value(v))).collect();
@@ -210,6 +219,7 @@ impl Simulated {
             Action::Claim { claim, server } => self.claim(*claim, *server).await,
             Action::Journal { claim, milestone } => self.journal(*claim, *milestone).await,
             Action::Testify { claim, testimony } => self.testify(*claim, testimony).await,
+            Action::TakeBack { claim } => self.take_back(*claim).await,
             Action::Tag { tags } => self.tag(tags).await,
             Action::AddServer { .. } | Action::RemoveServers { .. } => {
                 let change = Reconfig::asked_by(action);

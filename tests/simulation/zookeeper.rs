@@ -138,9 +138,13 @@ impl Region {
         }
     }
 
+    /// Looks for a leader; whoever followed it loses the connection at once.
     pub fn look(&mut self, m: usize) {
         let since = self.now;
-        self.set_phase(m, Phase::Looking { since });
+        let followers: Vec<usize> = self.up().filter(|f| self.follows(*f, m)).collect();
+        for looking in followers.into_iter().chain([m]) {
+            self.set_phase(looking, Phase::Looking { since });
+        }
     }
 
     pub fn adopt(&mut self, m: usize, config: &Rc<Config>) {

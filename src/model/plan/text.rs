@@ -39,6 +39,9 @@ impl fmt::Display for Action {
             Action::Testify { claim, testimony } => {
                 write!(f, "testify in log stream {claim}: {testimony}")
             }
+            Action::TakeBack { claim } => {
+                write!(f, "take back the testimony in log stream {claim}")
+            }
             Action::Tag { tags } => {
                 f.write_str("tag this instance")?;
                 for (n, (key, value)) in tags.iter().enumerate() {
