@@ -89,15 +89,12 @@ class Refresh:
 
     def step(self, group) -> bool:
         """Does what is due now; whether that was anything."""
-        if self.status == "Cancelling":
-            self.surge = 0
-            if not group.unready(0) and not group.free(ENDING):
-                self._end("Cancelled")
+        if self.status == "Cancelling" and not group.unready(0) and not group.free(ENDING):
+            self._end("Cancelled")
         if self.status != "InProgress" or group.unready(self._warmup):
             return False
         left = self._left()
         if not left:
-            self.surge = 0
             self._end("Successful")
             return True
         free = [each for each in left if self._may(each)]
@@ -186,11 +183,11 @@ class Refresh:
             self._stuck_since = clock.now()
         if clock.now() - self._stuck_since < PATIENCE:
             return False
-        self.surge = 0
         self._end("Failed")
         return True
 
     def _end(self, status: str):
         self._remaining = len(self._left())
         self.status = status
+        self.surge = 0
         self._ended = clock.now()
