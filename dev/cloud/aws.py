@@ -9,7 +9,6 @@ import os
 os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
 
 import threading
-from datetime import timedelta
 from ipaddress import ip_network
 
 import boto3
@@ -23,10 +22,9 @@ import faithful
 from faults import Reply
 from front import CONTROL_KEY
 from group import Group
+from instances import Instances
 from log_streams import LogStreams
 
-# EC2's codes of the instance states (API reference, "InstanceState").
-STATES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopping": 64, "stopped": 80}
 MAX_SIZE = 1000
 
 
@@ -64,6 +62,7 @@ class Aws:
         self._addresses: dict[str, str] = {}
         self._clients: dict[str, object] = {}
         self.logs: LogStreams | None = None
+        self.ec2 = Instances(self._ec2, self._lock)
         faithful.install()
 
     def serve(self, method: str, path: str, query: str, headers, body: bytes) -> Reply:
@@ -199,40 +198,10 @@ class Aws:
         """Stops, starts or reboots, as EC2's API does."""
         getattr(self._clients["ec2"], f"{action}_instances")(InstanceIds=[instance])
 
-    def set_state(self, instance: str, state: str):
-        """What EC2 shall say of an instance: for the states that moto skips."""
-        with self._lock:
-            found = self._ec2().get_instance(instance)
-            found._state.code, found._state.name = STATES[state], state
-
     def set_lifecycle(self, instance: str, state: str):
         """What the group shall say of a member. The capacity is not touched."""
         with self._lock:
             Group.of(self._asg()).hold(instance, state)
-
-    def tag(self, instance: str, tags: dict[str, str | None]):
-        """Sets tags, and deletes those whose value is None."""
-        with self._lock:
-            ec2 = self._ec2()
-            ec2.get_instance(instance)
-            ec2.create_tags([instance], {key: value for key, value in tags.items() if value is not None})
-            ec2.delete_tags([instance], {key: None for key, value in tags.items() if value is None})
-
-    def age_instance(self, instance: str, seconds: float):
-        """Makes an instance look launched so much earlier."""
-        with self._lock:
-            self._ec2().get_instance(instance).launch_time -= timedelta(seconds=seconds)
-
-    def forget(self, instance: str):
-        """EC2 no longer knows the instance, as about an hour after its termination."""
-        with self._lock:
-            if self._ec2().get_instance(instance)._state.name != "terminated":
-                raise ValueError(f"{instance} is not terminated")
-            reservations = self._ec2().reservations
-            for key, reservation in list(reservations.items()):
-                reservation.instances = [each for each in reservation.instances if each.id != instance]
-                if not reservation.instances:
-                    del reservations[key]
 
     def dump(self) -> dict:
         """Everything that an agent could change."""
@@ -244,6 +213,7 @@ class Aws:
                     "min": asg.min_size,
                     "max": asg.max_size,
                     "suspended": sorted(asg.suspended_processes),
+                    "waits": Group.of(asg).lifecycle.waits(),
                 },
                 "instances": {each["id"]: each for each in self.instances()},
                 "streams": self.logs.streams(),

@@ -167,7 +167,7 @@ class Cloud:
         self._aws.set_lifecycle(instance, state)
 
     def set_state(self, instance: str, state: str):
-        self._aws.set_state(instance, state)
+        self._aws.ec2.set_state(instance, state)
 
     def stop_instance(self, instance: str):
         self._aws.power(instance, "stop")
@@ -179,13 +179,13 @@ class Cloud:
         self._aws.power(instance, "reboot")
 
     def tag(self, instance: str, tags: dict):
-        self._aws.tag(instance, tags)
+        self._aws.ec2.tag(instance, tags)
 
     def forget(self, instance: str):
-        self._aws.forget(instance)
+        self._aws.ec2.forget(instance)
 
     def age_instance(self, instance: str, seconds: float):
-        self._aws.age_instance(instance, seconds)
+        self._aws.ec2.age(instance, seconds)
 
     def imds(
         self, instance: str, path: str, status: int | None = 200, body: str = "", seconds: float = 0.0

@@ -28,6 +28,7 @@ from moto.autoscaling.models import FakeAutoScalingGroup, InstanceState
 
 import clock
 from activity import Activity
+from instances import set_state
 from lifecycle import ABANDON, LAUNCHING, TERMINATING, Lifecycle
 from refresh import Refresh
 
@@ -240,7 +241,7 @@ class Group:
     def _shut_down(self, member: InstanceState, state: str):
         self.lifecycle.end(member.instance.id)
         member.lifecycle_state = state
-        member.instance._state.code, member.instance._state.name = 32, "shutting-down"
+        set_state(member.instance, "shutting-down")
 
     def _remove(self, member: InstanceState):
         instance = member.instance.id

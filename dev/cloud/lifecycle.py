@@ -85,6 +85,10 @@ class Lifecycle:
             return ABANDON
         return None if None in results else CONTINUE
 
+    def waits(self) -> list[tuple[str, str, float]]:
+        """Who waits for which hook, until when at most."""
+        return [(each.instance, each.hook, each.deadline) for each in self._actions if each.result is None]
+
     def complete(self, hook: str, token: str | None, instance: str | None, result: str):
         """Ends the wait for one hook."""
         if result not in RESULTS:

@@ -5,8 +5,7 @@ Scaling group", "Understand the default values for an instance refresh", "Cancel
 refresh"; API reference, RefreshPreferences and InstanceRefresh.
 
 - MinHealthyPercentage is 90 unless given. Without MaxHealthyPercentage an instance is terminated
-  and its replacement launched at the same time: a terminating hook holds up neither the launch
-  nor the next replacement.
+  and its replacement launched at the same time, so that a terminating hook does not hold it up.
 - Launched before terminated is when MinHealthyPercentage is 100, or when MaxHealthyPercentage is
   given (100 too) and the minimum leaves no room to terminate first. 90 % of three leaves none.
 - A replacement counts when it is InService, and has been for the warm-up: InstanceWarmup, else the
@@ -15,8 +14,9 @@ refresh"; API reference, RefreshPreferences and InstanceRefresh.
 - The default termination policy says whose turn it is.
 - Cancelled, it is "Cancelling" until launches and terminations under way have ended.
 
-Not documented, and so here: the unprotected are replaced first, and only then the protected waited
-for. Not simulated: checkpoints, bake time, skip matching, rollback, a desired configuration.
+Not documented, and so here: a terminating hook does not hold up the next replacement either (for
+progress the replacement's state counts alone); the unprotected are replaced first, and only then
+the protected waited for. Not simulated: checkpoints, bake time, skip matching, rollback, a desired configuration.
 """
 
 import uuid

@@ -132,6 +132,12 @@ class HookTest(unittest.TestCase):
         (first,) = self.cloud("launch")["instances"]
         self.assertEqual((first["lifecycle"], first["state"]), ("Pending:Wait", "running"))
         self.assertEqual(self.target(first["id"]), "InService")
+        before = self.cloud("dump")
+        self.assertEqual(self.cloud("dump"), before)
+        self.autoscaling.record_lifecycle_action_heartbeat(
+            LifecycleHookName="launch", AutoScalingGroupName="zk", InstanceId=first["id"]
+        )
+        self.assertNotEqual(self.cloud("dump"), before)
         self.complete("launch", first["id"])
         self.assertEqual(self.members()[first["id"]], "InService")
         with self.assertRaises(ClientError) as caught:
@@ -197,8 +203,8 @@ class HookTest(unittest.TestCase):
             "DefaultResult": "ABANDON",
         }
         self.assertEqual(hook, expected)
-        again = {"action": "put_lifecycle_hook", "arguments": {"LifecycleHookName": "leave", "HeartbeatTimeout": 7200}}
-        self.cloud("autoscaling", **again)
+        longer = {"LifecycleHookName": "leave", "HeartbeatTimeout": 7200}
+        self.cloud("autoscaling", action="put_lifecycle_hook", arguments=longer)
         (hook,) = self.cloud("autoscaling", action="describe_lifecycle_hooks")["LifecycleHooks"]
         self.assertEqual(hook, expected | {"HeartbeatTimeout": 7200, "GlobalTimeout": 172800})
         for wrong in (

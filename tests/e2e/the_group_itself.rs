@@ -164,6 +164,36 @@ async fn notices_of_spot_reach_the_instance_that_they_are_for_and_no_other() {
 }
 
 #[test]
+fn a_group_that_scales_in_spares_the_protected_and_the_ensemble_follows() {
+    let mut world = world("127.41.5", 4);
+    let writer = world.writer();
+    world.await_ensemble(SOON);
+    let follower = world.followers().remove(0);
+    let kept: Vec<String> = world
+        .ids()
+        .into_iter()
+        .filter(|id| *id != follower)
+        .collect();
+    for id in &kept {
+        world.cloud.protect(id, true);
+    }
+    let leave = Transition::Terminating;
+    world
+        .cloud
+        .put_hook("leave", leave, HEARTBEAT, Outcome::Continue);
+    world.scale(3);
+    world.await_lifecycle(&follower, Some("Terminating:Wait"), SOON);
+    writer.await_more(20, SOON);
+    assert!(world.at(&follower).mode().is_some(), "it serves on");
+    world.cloud.complete("leave", &follower, Outcome::Continue);
+    world.await_lifecycle(&follower, None, SOON);
+    assert_eq!(world.await_ensemble(SOON).voters.len(), 3);
+    assert_eq!(world.ids(), kept);
+    writer.await_more(20, SOON);
+    world.assert_nothing_lost(&writer.finish());
+}
+
+#[test]
 fn a_refresh_that_a_launch_hook_paces_ends_with_an_ensemble_of_new_instances() {
     let mut world = world("127.41.4", 3);
     let writer = world.writer();
