@@ -37,6 +37,8 @@ PROTECTED = (
     "Could not scale to desired capacity because all remaining instances are protected from scale-in."
 )
 
+TOO_EARLY = "The instance was terminated before it was in service"
+
 _moto_launch = FakeAutoScalingGroup.replace_autoscaling_group_instances
 
 
@@ -123,7 +125,7 @@ class Group:
         instance = member.instance.id
         self._held.discard(instance)
         self.lifecycle.end(instance)
-        self._close(instance, "Cancelled", "The instance was terminated before it was in service")
+        self._close(instance, "Cancelled", TOO_EARLY)
         activity = self._record(f"Terminating EC2 instance: {instance}", instance, why)
         hooks = self._hooks(TERMINATING)
         if hooks:
@@ -137,7 +139,8 @@ class Group:
     def died(self, instance: str):
         """EC2 has terminated it without asking the group: no hook holds what is gone."""
         member = self.member(instance)
-        if instance not in self._open:
+        if not member.lifecycle_state.startswith("Terminating"):
+            self._close(instance, "Cancelled", TOO_EARLY)
             why = "an EC2 health check indicating it has been terminated or stopped"
             self._record(f"Terminating EC2 instance: {instance}", instance, why)
         self._remove(member)
@@ -189,7 +192,7 @@ class Group:
         return bool(unhealthy)
 
     def _refresh(self) -> bool:
-        return any([each.step(self) for each in self.refreshes])
+        return any([each.step() for each in self.refreshes])
 
     def _fit(self) -> bool:
         lacking = self.wanted() - len(self.counted())

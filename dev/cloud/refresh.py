@@ -87,8 +87,9 @@ class Refresh:
         self._old = {each.instance.id for each in group.counted() + group.free(("Standby",))}
         self._total = len(self._left())
 
-    def step(self, group) -> bool:
+    def step(self) -> bool:
         """Does what is due now; whether that was anything."""
+        group = self._group
         if self.status == "Cancelling" and not group.unready(0) and not group.free(ENDING):
             self._end("Cancelled")
         if self.status != "InProgress" or group.unready(self._warmup):

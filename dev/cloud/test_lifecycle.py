@@ -46,11 +46,11 @@ class ActionTest(unittest.TestCase):
 
     def test_heartbeats_restart_the_time_out_up_to_a_hundred_times_its_length(self):
         self.begin("a")
-        for _ in range(110):
-            clock.pass_time(27)
+        for _ in range(103):
+            clock.pass_time(29)
             self.assertIsNone(self.lifecycle.outcome("i-1"))
             self.lifecycle.heartbeat("a", None, "i-1")
-        clock.pass_time(30)
+        clock.pass_time(3000 - 103 * 29)
         self.assertEqual(self.lifecycle.outcome("i-1"), ABANDON)
 
     def test_heartbeats_extend_a_wait_to_48_hours_at_most(self):

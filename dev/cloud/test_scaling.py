@@ -51,13 +51,14 @@ class ScalingTest(unittest.TestCase):
     def test_scale_in_takes_the_oldest_unprotected_of_the_fullest_zone(self):
         (fourth,) = self.cloud("launch")["instances"]
         self.assertEqual(fourth["zone"], "eu-west-1a")
+        self.cloud("age_instance", instance=self.ids[1], seconds=10)
+        self.cloud("age_instance", instance=fourth["id"], seconds=5)
         self.desire(3)
-        self.assertEqual(set(self.states()), {*self.ids[1:], fourth["id"]})
-        self.cloud("age_instance", instance=self.ids[2], seconds=10)
+        self.assertEqual(list(self.states()), self.ids)
+        self.cloud("age_instance", instance=self.ids[2], seconds=20)
         self.protect(self.ids[2])
         self.desire(2)
-        self.assertEqual(len(self.states()), 2)
-        self.assertIn(self.ids[2], self.states())
+        self.assertEqual(list(self.states()), [self.ids[0], self.ids[2]])
 
     def test_a_group_of_protected_instances_waits_until_one_is_not(self):
         self.protect(*self.ids)
