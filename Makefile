@@ -13,7 +13,7 @@ demo: ## Three instances, an ensemble, a lost leader; KEEP=1 leaves the world up
 test: ## All tests
 	@dev/setup.sh --all
 	@dev/build.sh --tests
-	cd dev/cloud && ../../target/dev/python/bin/python3 -B -m unittest -q test_cloud
+	cd dev/cloud && ../../target/dev/python/bin/python3 -B -m unittest -q
 	cargo test --locked
 
 check: ## Format, lints, documentation

@@ -9,12 +9,10 @@ import os
 os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
 
 import threading
-from datetime import timedelta
 from ipaddress import ip_network
 
 import boto3
 from botocore.config import Config
-from moto.autoscaling.models import ASG_NAME_TAG
 from moto.backends import get_backend
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
@@ -23,10 +21,10 @@ from werkzeug.test import EnvironBuilder, run_wsgi_app
 import faithful
 from faults import Reply
 from front import CONTROL_KEY
+from group import Group
+from instances import Instances
 from log_streams import LogStreams
 
-# EC2's codes of the instance states (API reference, "InstanceState").
-STATES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopping": 64, "stopped": 80}
 MAX_SIZE = 1000
 
 
@@ -48,10 +46,14 @@ def region_backend(service: str, region: str):
 
 
 class Aws:
-    """The emulated account. The front gives `self.serve` an address; then `set_up` makes a group."""
+    """The emulated account. The front gives `self.serve` an address; then `set_up` makes a group.
 
-    def __init__(self, region: str):
+    `machines`: whether somebody runs the instances' machines, and tells when one is `powered_off`.
+    """
+
+    def __init__(self, region: str, machines: bool):
         self.region = region
+        self._machines = machines
         self.group = ""
         self.security_group = ""
         self._subnets: list[str] = []
@@ -60,6 +62,7 @@ class Aws:
         self._addresses: dict[str, str] = {}
         self._clients: dict[str, object] = {}
         self.logs: LogStreams | None = None
+        self.ec2 = Instances(self._ec2, self._lock)
         faithful.install()
 
     def serve(self, method: str, path: str, query: str, headers, body: bytes) -> Reply:
@@ -68,7 +71,9 @@ class Aws:
             path=path, query_string=query, method=method, headers=list(headers.items()), data=body
         ).get_environ()
         with self._lock:
+            self._advance()
             chunks, status, answered = run_wsgi_app(self._app, environ, buffered=True)
+            self._advance()
             return Reply(int(status.split()[0]), list(answered), b"".join(chunks))
 
     def set_up(self, endpoint: str, group: str, subnets: list[str], vpc: str, tags: dict[str, str]):
@@ -112,6 +117,8 @@ class Aws:
                 {"Key": key, "Value": value, "PropagateAtLaunch": True} for key, value in tags.items()
             ],
         )
+        # AWS's own default; moto's is 300 s, even when 0 is asked for.
+        self._asg().health_check_grace_period = 0
         # The first call of each service builds its backend: nobody's race shall pay for it.
         self._clients["logs"].describe_log_groups()
         self.logs = LogStreams(self._clients["logs"], region_backend("logs", self.region), self._lock)
@@ -121,6 +128,7 @@ class Aws:
     def instances(self) -> list[dict]:
         """Every instance of the account that EC2 still lists, in the order of their launch."""
         with self._lock:
+            self._advance()
             listed = self._members()
             return [
                 {
@@ -129,6 +137,8 @@ class Aws:
                     "zone": each.placement.zone,
                     "state": each._state.name,
                     "lifecycle": listed[each.id].lifecycle_state if each.id in listed else None,
+                    "protected": each.id in listed and listed[each.id].protected_from_scale_in,
+                    "health": listed[each.id].health_status if each.id in listed else None,
                     "launched": each.launch_time.strftime("%Y-%m-%dT%H:%M:%SZ"),
                     "tags": self._tags(each.id),
                 }
@@ -144,23 +154,32 @@ class Aws:
         return self._asg().desired_capacity
 
     def set_capacity(self, desired: int):
-        self._clients["autoscaling"].set_desired_capacity(
-            AutoScalingGroupName=self.group, DesiredCapacity=desired
-        )
+        self.autoscaling("set_desired_capacity", AutoScalingGroupName=self.group, DesiredCapacity=desired)
 
-    def terminate(self, instance: str, decrement: bool):
-        """Terminates; a member of the group is replaced at once, unless capacity goes down."""
-        with self._lock:
-            member = instance in self._members()
-        if not member:
-            self._clients["ec2"].terminate_instances(InstanceIds=[instance])
+    def terminate(self, instance: str, decrement: bool, hooks: bool):
+        """Terminates: at once, or by the group, whose hooks hold it."""
+        if hooks:
+            self.autoscaling(
+                "terminate_instance_in_auto_scaling_group",
+                InstanceId=instance,
+                ShouldDecrementDesiredCapacity=decrement,
+            )
             return
-        self._clients["autoscaling"].terminate_instance_in_auto_scaling_group(
-            InstanceId=instance, ShouldDecrementDesiredCapacity=decrement
-        )
         with self._lock:
-            # moto takes the group's tag away; on EC2 it stays while the instance is listed.
-            self._ec2().create_tags([instance], {ASG_NAME_TAG: self.group})
+            if decrement and instance in self._members():
+                self._asg().desired_capacity -= 1
+        self._clients["ec2"].terminate_instances(InstanceIds=[instance])
+
+    def autoscaling(self, action: str, **arguments) -> dict:
+        """A call of EC2 Auto Scaling, as an operator makes it; its answer."""
+        answer = getattr(self._clients["autoscaling"], action)(**arguments)
+        answer.pop("ResponseMetadata")
+        return answer
+
+    def powered_off(self, instance: str):
+        """The machine of an instance that was shutting down has stopped for good."""
+        with self._lock:
+            Group.of(self._asg()).powered_off(instance)
 
     def run_outside(self, count: int, tags: dict[str, str], security_groups: list[str], zone: int):
         """Runs instances that do not belong to the group."""
@@ -179,40 +198,10 @@ class Aws:
         """Stops, starts or reboots, as EC2's API does."""
         getattr(self._clients["ec2"], f"{action}_instances")(InstanceIds=[instance])
 
-    def set_state(self, instance: str, state: str):
-        """What EC2 shall say of an instance: for the states that moto skips."""
-        with self._lock:
-            found = self._ec2().get_instance(instance)
-            found._state.code, found._state.name = STATES[state], state
-
     def set_lifecycle(self, instance: str, state: str):
         """What the group shall say of a member. The capacity is not touched."""
         with self._lock:
-            self._members()[instance].lifecycle_state = state
-
-    def tag(self, instance: str, tags: dict[str, str | None]):
-        """Sets tags, and deletes those whose value is None."""
-        with self._lock:
-            ec2 = self._ec2()
-            ec2.get_instance(instance)
-            ec2.create_tags([instance], {key: value for key, value in tags.items() if value is not None})
-            ec2.delete_tags([instance], {key: None for key, value in tags.items() if value is None})
-
-    def age_instance(self, instance: str, seconds: float):
-        """Makes an instance look launched so much earlier."""
-        with self._lock:
-            self._ec2().get_instance(instance).launch_time -= timedelta(seconds=seconds)
-
-    def forget(self, instance: str):
-        """EC2 no longer knows the instance, as about an hour after its termination."""
-        with self._lock:
-            if self._ec2().get_instance(instance)._state.name != "terminated":
-                raise ValueError(f"{instance} is not terminated")
-            reservations = self._ec2().reservations
-            for key, reservation in list(reservations.items()):
-                reservation.instances = [each for each in reservation.instances if each.id != instance]
-                if not reservation.instances:
-                    del reservations[key]
+            Group.of(self._asg()).hold(instance, state)
 
     def dump(self) -> dict:
         """Everything that an agent could change."""
@@ -224,10 +213,21 @@ class Aws:
                     "min": asg.min_size,
                     "max": asg.max_size,
                     "suspended": sorted(asg.suspended_processes),
+                    "waits": Group.of(asg).lifecycle.waits(),
                 },
                 "instances": {each["id"]: each for each in self.instances()},
                 "streams": self.logs.streams(),
             }
+
+    def _advance(self):
+        """Brings the groups up to date; where nobody runs machines, they stop at once."""
+        groups = region_backend("autoscaling", self.region).autoscaling_groups
+        for group in [Group.of(each) for each in groups.values()]:
+            group.advance()
+            while not self._machines and group.shutting_down():
+                for instance in group.shutting_down():
+                    group.powered_off(instance)
+                group.advance()
 
     # moto's models
 

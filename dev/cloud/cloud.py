@@ -8,25 +8,36 @@ differ in `net`.
 The first command is `start`; an argument with `=` may be left out and then has that value.
 
 start    net, endpoint="127.0.0.1", group="zk", size=0, zones=3, region="eu-west-1",
-         imds_port=1338, tags={}, seed=1
+         imds_port=1338, tags={}, seed=1, machines=false
          `net` is "127.2.1" (that /24) or a loopback block such as "127.64.0.0/22"; each zone has a
          quarter of it. `tags` are propagated to the group's instances. `size` instances are
-         launched at once.
+         launched at once. `machines`: the caller runs the instances' machines; see powered_off.
          → {endpoint, region, group, imds_port, security_group, tester: {access_key, secret_key},
             instances: [INSTANCE…]}
 
-INSTANCE {id, address, zone, state, lifecycle, launched, tags, imds, access_key}
+INSTANCE {id, address, zone, state, lifecycle, protected, health, launched, tags, imds, access_key}
          `address` stays known after the termination (EC2's own answer has none then); `lifecycle`
-         is null outside the group; `imds` is the URL for AWS_EC2_METADATA_SERVICE_ENDPOINT.
+         and `health` are null outside the group; `imds` is the URL for
+         AWS_EC2_METADATA_SERVICE_ENDPOINT.
 
 The group and its instances
 launch         count=1                      → {instances: the new ones}; capacity grows
-set_capacity   desired                      → {instances: the new ones}
-terminate      instance, decrement=false    → {instances: the replacements}
+set_capacity   desired                      → {instances: the new ones}; who goes, goes by the hooks
+terminate      instance, decrement=false, hooks=false
+                                            → {instances: the replacements}; an abrupt death, or
+                                               with `hooks` TerminateInstanceInAutoScalingGroup
+autoscaling    action, arguments={}         → the answer; a call of EC2 Auto Scaling as boto3 names
+                                               it ("put_lifecycle_hook", "start_instance_refresh");
+                                               the group's name is filled in
+pass_time      seconds                      → {}; so much nearer are the deadlines of hooks,
+                                               refreshes, grace periods, and only theirs
+powered_off    instance                     → {}; with `machines`, an instance that the group
+                                               terminates is "shutting-down" until then
 run_outside    count=1, tags={}, security_groups=[], zone=0
                                             → {instances: the new ones}, not of the group
 instances      –                            → {desired, instances: all, terminated ones too}
-set_lifecycle  instance, state              → {}; LifecycleState, such as "Standby"
+set_lifecycle  instance, state              → {}; LifecycleState, such as "Standby"; the group then
+                                               counts it, and leaves it alone until "InService"
 set_state      instance, state              → {}; EC2's state, such as "shutting-down"
 stop_instance, start_instance, reboot       instance → {}
 tag            instance, tags               → {}; a value of null deletes the tag
@@ -37,6 +48,10 @@ Metadata
 imds           instance, path, status=200, body="", seconds=0
                → {}; answers this path so, after so many seconds; status null undoes it. A token
                is still asked for, except by the path "/latest/api/token" itself (PUT).
+               A spot instance is taken back in two minutes (EC2 User Guide, "Spot Instance
+               interruption notices", "EC2 instance rebalance recommendations"):
+               /latest/meta-data/spot/instance-action  {"action":"terminate","time":"2026-…Z"}
+               /latest/meta-data/events/recommendations/rebalance  {"noticeTime":"2026-…Z"}
 
 Log streams (milliseconds since 1970)
 streams        –                            → {GROUP: {STREAM: {created, events: [
@@ -77,11 +92,13 @@ import sys
 import time
 import traceback
 
+import clock
 from aws import Aws, subnets_of
 from faults import Rule, access_key
 from front import Front
 from imds import Metadata
 
+OF_AN_INSTANCE = ("set_instance_health", "terminate_instance_in_auto_scaling_group")
 TESTER = {"access_key": "ASIATESTER0000000000", "secret_key": "emulated"}
 
 
@@ -99,9 +116,10 @@ class Cloud:
         imds_port: int = 1338,
         tags: dict | None = None,
         seed: int = 1,
+        machines: bool = False,
     ):
         subnets = subnets_of(net, zones)
-        self._aws = Aws(region)
+        self._aws = Aws(region, machines)
         self._front = Front(self._aws.serve, seed)
         self._metadata = Metadata(imds_port, region, self._aws.at)
         url = self._front.listen(endpoint)
@@ -123,8 +141,19 @@ class Cloud:
     def set_capacity(self, desired: int):
         return self._new(lambda: self._aws.set_capacity(desired))
 
-    def terminate(self, instance: str, decrement: bool = False):
-        return self._new(lambda: self._aws.terminate(instance, decrement))
+    def terminate(self, instance: str, decrement: bool = False, hooks: bool = False):
+        return self._new(lambda: self._aws.terminate(instance, decrement, hooks))
+
+    def autoscaling(self, action: str, arguments: dict | None = None):
+        # Some actions are of an instance, and do not take the name of its group.
+        named = {} if action in OF_AN_INSTANCE else {"AutoScalingGroupName": self._aws.group}
+        return self._aws.autoscaling(action, **named, **(arguments or {}))
+
+    def pass_time(self, seconds: float):
+        clock.pass_time(seconds)
+
+    def powered_off(self, instance: str):
+        self._aws.powered_off(instance)
 
     def run_outside(
         self, count: int = 1, tags: dict | None = None, security_groups: list | None = None, zone: int = 0
@@ -138,7 +167,7 @@ class Cloud:
         self._aws.set_lifecycle(instance, state)
 
     def set_state(self, instance: str, state: str):
-        self._aws.set_state(instance, state)
+        self._aws.ec2.set_state(instance, state)
 
     def stop_instance(self, instance: str):
         self._aws.power(instance, "stop")
@@ -150,13 +179,13 @@ class Cloud:
         self._aws.power(instance, "reboot")
 
     def tag(self, instance: str, tags: dict):
-        self._aws.tag(instance, tags)
+        self._aws.ec2.tag(instance, tags)
 
     def forget(self, instance: str):
-        self._aws.forget(instance)
+        self._aws.ec2.forget(instance)
 
     def age_instance(self, instance: str, seconds: float):
-        self._aws.age_instance(instance, seconds)
+        self._aws.ec2.age(instance, seconds)
 
     def imds(
         self, instance: str, path: str, status: int | None = 200, body: str = "", seconds: float = 0.0
@@ -230,7 +259,7 @@ def main():
     answers, sys.stdout = sys.stdout, sys.stderr
     cloud = Cloud()
     for line in sys.stdin:
-        print(json.dumps(answer(cloud, line), sort_keys=True), file=answers, flush=True)
+        print(json.dumps(answer(cloud, line), sort_keys=True, default=str), file=answers, flush=True)
     sys.stderr.flush()
     os._exit(0)
 

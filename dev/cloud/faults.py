@@ -55,6 +55,7 @@ EMPTY = {
     "ec2:DescribeTags": "<tagSet/>",
     "autoscaling:DescribeAutoScalingGroups": "<AutoScalingGroups/>",
     "autoscaling:DescribeAutoScalingInstances": "<AutoScalingInstances/>",
+    "autoscaling:DescribeLifecycleHooks": "<LifecycleHooks/>",
     "logs:DescribeLogGroups": '{"logGroups":[]}',
     "logs:DescribeLogStreams": '{"logStreams":[]}',
     "logs:GetLogEvents": '{"events":[],"nextForwardToken":"f/0","nextBackwardToken":"b/0"}',

@@ -12,5 +12,6 @@ mod recovery;
 mod replacement;
 mod service_manager;
 mod stage;
+mod the_group_itself;
 mod the_world_itself;
 mod trouble;

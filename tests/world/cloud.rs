@@ -19,13 +19,19 @@ pub struct Cloud {
 
 /// An instance as the cloud tells of it.
 #[derive(Debug, Clone, Deserialize)]
-pub struct Launched {
+pub struct Listed {
     /// Its EC2 id.
     pub id: String,
     /// Its loopback address.
     pub address: Ipv4Addr,
     /// The URL of its metadata service.
     pub imds: String,
+    /// EC2's state: `running`.
+    pub state: String,
+    /// The group's state: `Pending:Wait`; none outside the group, and once it is terminated.
+    pub lifecycle: Option<String>,
+    /// Whether it is protected from scale-in.
+    pub protected: bool,
 }
 
 impl Cloud {
@@ -51,7 +57,7 @@ impl Cloud {
             answers,
             endpoint,
         };
-        let started = cloud.tell("start", json!({ "net": net }));
+        let started = cloud.tell("start", json!({ "net": net, "machines": true }));
         cloud.endpoint = started["endpoint"].as_str().expect("a URL").to_owned();
         cloud
     }
@@ -69,9 +75,14 @@ impl Cloud {
     }
 
     /// Carries out a command that launches instances, and tells which.
-    pub fn launching(&mut self, command: &str, arguments: Value) -> Vec<Launched> {
+    pub fn launching(&mut self, command: &str, arguments: Value) -> Vec<Listed> {
         let answer = self.tell(command, arguments);
         serde_json::from_value(answer["instances"].clone()).expect("instances")
+    }
+
+    /// Every instance that EC2 lists, terminated ones too, in the order of their launch.
+    pub fn listed(&mut self) -> Vec<Listed> {
+        self.launching("instances", json!({}))
     }
 
     /// Calls to AWS since the start, retries included, by instance.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 use super::client;
-use super::cloud::Launched;
+use super::cloud::Listed;
 use super::process;
 
 /// The super user's secret, the same on every instance.
@@ -42,7 +42,7 @@ pub struct Instance {
 
 impl Instance {
     /// Lays an instance's files out below `world`, whose mark its processes carry too.
-    pub fn new(launched: &Launched, world: &Path, endpoint: &str, image: &Image) -> Self {
+    pub fn new(launched: &Listed, world: &Path, endpoint: &str, image: &Image) -> Self {
         let home = world.join(&launched.id);
         for directory in ["conf", "data", "logs"] {
             fs::create_dir_all(home.join(directory)).expect("a directory");

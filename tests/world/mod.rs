@@ -5,6 +5,7 @@
 pub mod bare;
 pub mod client;
 pub mod cloud;
+pub mod group;
 pub mod instance;
 pub mod process;
 pub mod wait;
@@ -21,7 +22,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use self::client::{Client, Config};
-use self::cloud::{Cloud, Launched};
+use self::cloud::{Cloud, Listed};
 use self::instance::{Image, Instance};
 use self::wait::within;
 use self::writer::{PARENT, Servers, Writer, Written};
@@ -165,12 +166,15 @@ impl World {
     }
 
     /// Waits until every instance's server serves, one as the leader, and all of them say that
-    /// exactly they are the voters.
+    /// exactly they are the voters. What the group does by itself goes on meanwhile.
     ///
     /// # Panics
     /// When that is not so by the deadline; the agents' last words are shown.
-    pub fn await_ensemble(&self, deadline: Duration) -> Config {
-        let settled = within(deadline, || self.ensemble());
+    pub fn await_ensemble(&mut self, deadline: Duration) -> Config {
+        let settled = within(deadline, || {
+            self.sync();
+            self.ensemble()
+        });
         settled.unwrap_or_else(|| {
             let seconds = deadline.as_secs();
             panic!(
@@ -238,7 +242,7 @@ impl World {
         (self.cloud.tell("dump", json!({})), files)
     }
 
-    fn receive(&mut self, launched: &[Launched]) -> Vec<String> {
+    fn receive(&mut self, launched: &[Listed]) -> Vec<String> {
         for each in launched {
             let instance = Instance::new(each, &self.root, &self.cloud.endpoint, &self.image);
             self.instances.insert(each.id.clone(), instance);
