@@ -136,6 +136,7 @@ impl Reader {
         Ok(Fleet {
             group: scheme.name(),
             desired: group.desired,
+            hooks: Vec::new(),
             instances,
             asked,
         })
@@ -240,6 +241,8 @@ fn instance_of(found: &Described, group: &Group) -> Result<(InstanceId, Instance
         zone: zone.unwrap_or_default().to_owned(),
         state,
         lifecycle,
+        held: false,
+        protected: false,
         launched: launched.ok_or_else(|| senseless("LaunchTime", String::new()))?,
         tags: tags.collect(),
     };

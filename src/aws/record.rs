@@ -37,9 +37,23 @@ enum What {
     Claimed,
     Started,
     Joined,
+    Leaving,
+    Left,
     Testified,
     TookBack,
     Allowed,
+}
+
+impl What {
+    fn milestone(self) -> Option<Milestone> {
+        match self {
+            What::Started => Some(Milestone::Started),
+            What::Joined => Some(Milestone::Joined),
+            What::Leaving => Some(Milestone::Leaving),
+            What::Left => Some(Milestone::Left),
+            What::Claimed | What::Testified | What::TookBack | What::Allowed => None,
+        }
+    }
 }
 
 impl Record {
@@ -63,6 +77,8 @@ impl Record {
         let event = match milestone {
             Milestone::Started => What::Started,
             Milestone::Joined => What::Joined,
+            Milestone::Leaving => What::Leaving,
+            Milestone::Left => What::Left,
         };
         Record {
             event,
@@ -119,7 +135,7 @@ pub fn fold(created: Timestamp, mut events: Vec<Event>) -> Claim {
     let mut claim = Claim {
         created,
         owner: None,
-        journal: std::collections::BTreeSet::new(),
+        journal: std::collections::BTreeMap::new(),
         testimony: None,
         leave: None,
     };
@@ -145,11 +161,10 @@ pub fn fold(created: Timestamp, mut events: Vec<Event>) -> Claim {
                     written: taken,
                 });
             }
-            What::Started if by_owner => {
-                claim.journal.insert(Milestone::Started);
-            }
-            What::Joined if by_owner => {
-                claim.journal.insert(Milestone::Joined);
+            note if by_owner && note.milestone().is_some() => {
+                let milestone = note.milestone().expect("it is one");
+                // The first note tells the time: whoever is not heard writes it again.
+                claim.journal.entry(milestone).or_insert(taken);
             }
             What::Testified if by_owner => claim.testimony = record.testimony,
             What::TookBack if by_owner => claim.testimony = None,
@@ -205,7 +220,8 @@ mod tests {
     #[test]
     fn a_milestone_of_the_owner_is_in_the_journal_however_often_it_is_written() {
         let claim = folded(&[(1, claimed(A)), (2, joined(A)), (3, joined(A))]);
-        assert_eq!(claim.journal, [Milestone::Joined].into());
+        let second = Timestamp::from_second(2).expect("a time");
+        assert_eq!(claim.journal, [(Milestone::Joined, second)].into());
     }
 
     #[test]

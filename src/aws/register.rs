@@ -243,5 +243,5 @@ fn is_complete(name: ClaimName, claim: &Claim) -> bool {
         Slot::Ensemble => Milestone::Started,
         Slot::Server(_) => Milestone::Joined,
     };
-    claim.owner.is_some() && claim.journal.contains(&last)
+    claim.owner.is_some() && claim.journal.contains_key(&last)
 }

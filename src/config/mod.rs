@@ -212,6 +212,9 @@ impl Settings {
             floor: self.policy.floor,
             recovery: self.policy.recovery,
             when_all_is_lost: self.policy.when_all_is_lost,
+            leave_on_rebalance: false,
+            protect_voters: true,
+            leave_patience: Duration::from_secs(900),
             claim_grace: self.register.claim_grace,
             absence_proof: self.register.absence_proof,
         }

@@ -107,7 +107,7 @@ pub fn recognise(view: View, register: &Register, held: Option<ServerId>) -> For
             Some(evidence) => Formation::Halted(marker_is_missing(&evidence)),
         };
     };
-    let started = claim.journal.contains(&Milestone::Started);
+    let started = claim.journal.contains_key(&Milestone::Started);
     // A founder that holds another id than its marker says never started under that marker.
     let mine = owner.instance == view.me.instance;
     let mistaken = mine && held.is_some_and(|id| id != owner.server);
@@ -122,7 +122,7 @@ pub fn recognise(view: View, register: &Register, held: Option<ServerId>) -> For
     let joined = register
         .claims
         .values()
-        .any(|c| c.journal.contains(&Milestone::Joined));
+        .any(|c| c.journal.contains_key(&Milestone::Joined));
     Formation::Founded(Founded {
         marker,
         lineage: Lineage {
@@ -165,7 +165,7 @@ fn evidence_of_data(view: View, register: &Register) -> Option<String> {
         .find(|(name, c)| matches!(name.slot, Slot::Server(_)) && !c.journal.is_empty());
     // Joiners of a founder that never started have started too, and synced with nobody.
     let joined = started.filter(|(_, c)| {
-        register.newest(Slot::Ensemble).is_none() || c.journal.contains(&Milestone::Joined)
+        register.newest(Slot::Ensemble).is_none() || c.journal.contains_key(&Milestone::Joined)
     });
     joined.map(|(name, _)| format!("log stream {name} tells of a started server"))
 }
@@ -195,7 +195,7 @@ pub fn nobody_has_data(view: View, register: &Register) -> bool {
     let founded = |claim: &Claim| begun.iter().any(|(_, m)| owner(m) == owner(claim));
     let had_data = |claim: &Claim| {
         let told = claim.testimony.as_ref();
-        let joined = claim.journal.contains(&Milestone::Joined);
+        let joined = claim.journal.contains_key(&Milestone::Joined);
         joined || founded(claim) || told.is_some_and(|t| t.history.is_some())
     };
     // What it said of an earlier generation says nothing of what it joined since.

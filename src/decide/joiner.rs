@@ -70,7 +70,7 @@ fn start_joiner(
     let journal = register
         .and_then(|r| r.claims.get(&claim))
         .map(|c| &c.journal);
-    if journal.is_none_or(|j| !j.contains(&Milestone::Started)) {
+    if journal.is_none_or(|j| !j.contains_key(&Milestone::Started)) {
         actions.push(Action::Journal {
             claim,
             milestone: Milestone::Started,

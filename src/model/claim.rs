@@ -5,7 +5,7 @@
 //! claim to make room: who finds the newest claim vacant creates the next term, and creation
 //! fails for all but one. A list of claims that is old can therefore cost a call, never an id.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -164,8 +164,9 @@ pub struct Claim {
     pub created: Timestamp,
     /// Its owner; absent until its record can be read.
     pub owner: Option<Owner>,
-    /// What the journal in the stream says has happened since.
-    pub journal: BTreeSet<Milestone>,
+    /// What the journal in the stream says has happened since, and when the service took each note
+    /// for the first time.
+    pub journal: BTreeMap<Milestone, Timestamp>,
     /// The owner's newest testimony.
     #[serde(default)]
     pub testimony: Option<Testimony>,
@@ -210,6 +211,10 @@ pub enum Milestone {
     Started,
     /// The server has become a voter.
     Joined,
+    /// The instance is about to go: a newcomer may take its server's place.
+    Leaving,
+    /// The server is out of the config and stopped: the claim is released.
+    Left,
 }
 
 impl fmt::Display for Milestone {
@@ -217,6 +222,8 @@ impl fmt::Display for Milestone {
         f.write_str(match self {
             Milestone::Started => "started",
             Milestone::Joined => "joined",
+            Milestone::Leaving => "leaving",
+            Milestone::Left => "left",
         })
     }
 }

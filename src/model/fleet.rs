@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -29,6 +30,9 @@ pub struct Fleet {
     pub group: String,
     /// The group's desired capacity; absent where membership goes by tags.
     pub desired: Option<u32>,
+    /// The group's lifecycle hooks. They are asked for only while this instance waits for one.
+    #[serde(default)]
+    pub hooks: Vec<Hook>,
     /// Every instance of the group, and every other one that was asked for by its id and found.
     pub instances: BTreeMap<InstanceId, Instance>,
     /// The ids that were asked for one by one (owners of claims that the group no longer lists).
@@ -47,6 +51,13 @@ pub struct Instance {
     pub state: InstanceState,
     /// What the group says of its membership.
     pub lifecycle: Lifecycle,
+    /// Whether the group waits for lifecycle hooks before it goes on with it (`Pending:Wait`,
+    /// `Terminating:Wait`).
+    #[serde(default)]
+    pub held: bool,
+    /// Whether the group may not choose it when it scales in, or refreshes.
+    #[serde(default)]
+    pub protected: bool,
     /// When it was launched.
     pub launched: Timestamp,
     /// Those of its tags that the agent writes.
@@ -67,6 +78,53 @@ impl Instance {
     pub fn is_staying(&self) -> bool {
         matches!(self.lifecycle, Lifecycle::Pending | Lifecycle::InService)
             && matches!(self.state, InstanceState::Pending | InstanceState::Running)
+    }
+}
+
+/// A lifecycle hook: the group waits until it is completed for an instance, or until no heartbeat
+/// came for too long.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hook {
+    /// Its name.
+    pub name: String,
+    /// What it holds up.
+    pub transition: Transition,
+    /// How long the group waits without a heartbeat.
+    pub timeout: Duration,
+    /// When this process last sent a heartbeat for it.
+    #[serde(default)]
+    pub beaten: Option<Timestamp>,
+}
+
+/// What a lifecycle hook holds up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Transition {
+    /// `autoscaling:EC2_INSTANCE_LAUNCHING`.
+    Launching,
+    /// `autoscaling:EC2_INSTANCE_TERMINATING`.
+    Terminating,
+}
+
+/// Why this instance is about to go, by its metadata service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Notice {
+    /// `autoscaling/target-lifecycle-state` is `Terminated`: the group takes it out.
+    Group,
+    /// `spot/instance-action`: EC2 takes the capacity back, two minutes after the notice.
+    Spot,
+    /// `events/recommendations/rebalance`: EC2 may do so soon.
+    Rebalance,
+}
+
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Notice::Group => "the group terminates this instance",
+            Notice::Spot => "EC2 interrupts this spot instance",
+            Notice::Rebalance => "EC2 recommends to replace this spot instance",
+        })
     }
 }
 

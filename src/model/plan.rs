@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::claim::{ClaimName, Milestone};
 use super::disk::Identity;
 use super::ensemble::Ensemble;
+use super::fleet::Transition;
 use super::history::Testimony;
 use super::id::{ConfigVersion, InstanceId, ServerId};
 use super::server::Server;
@@ -71,6 +72,10 @@ pub enum Situation {
     NotServing,
     /// A member that serves.
     Member,
+    /// The instance is about to go, and its server leaves the ensemble.
+    Leaving,
+    /// Its server has left.
+    Left,
     /// Every copy of the data is provably gone.
     AllLost,
     /// The quorum is lost for good; this instance is a survivor that has not testified yet.
@@ -153,12 +158,39 @@ pub enum Action {
         /// The config that was seen.
         expected: ConfigVersion,
     },
-    /// Remove members whose termination is proven.
+    /// Remove members whose termination is proven, or this server, which is leaving.
     RemoveServers {
         /// Their ids.
         servers: BTreeSet<ServerId>,
         /// The config that was seen.
         expected: ConfigVersion,
+    },
+    /// Commit one write through the ensemble, so that whatever was committed before is known to the
+    /// quorum of the config that counts now. (A new session is such a write.)
+    AwaitCommit,
+    /// Let the group go on with this instance.
+    CompleteHook {
+        /// The hook.
+        hook: String,
+        /// What it held up.
+        transition: Transition,
+    },
+    /// Tell the group that it takes longer.
+    Heartbeat {
+        /// The hook.
+        hook: String,
+    },
+    /// Say whether the group may choose these instances when it scales in or refreshes.
+    Protect {
+        /// The instances.
+        instances: BTreeSet<InstanceId>,
+        /// Whether they are protected.
+        protected: bool,
+    },
+    /// Report this instance as unhealthy: the group terminates and replaces it.
+    ReportUnhealthy {
+        /// What cannot be mended here.
+        why: String,
     },
 }
 
@@ -231,6 +263,22 @@ pub enum Waiting {
         /// Its instance.
         instance: InstanceId,
     },
+    /// A newcomer to take this server's place before it leaves.
+    Successor {
+        /// The newcomer's instance.
+        instance: InstanceId,
+        /// How long it is waited for.
+        left: Duration,
+    },
+    /// The others to be able to spare this server.
+    Spare {
+        /// Why they cannot, and who is missing.
+        why: String,
+        /// How long it is waited for.
+        left: Duration,
+    },
+    /// The group to terminate this instance.
+    Termination,
 }
 
 impl Waiting {

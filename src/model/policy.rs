@@ -22,11 +22,26 @@ pub struct Policy {
     /// Who begins the recovery of a quorum that is lost for good.
     #[serde(default)]
     pub recovery: Recovery,
+    /// Whether a rebalance recommendation makes a server leave.
+    #[serde(default)]
+    pub leave_on_rebalance: bool,
+    /// Whether the group may choose no voter for scale-in while none can be spared.
+    #[serde(default)]
+    pub protect_voters: bool,
+    /// How long after its notice ("leaving" in its journal) a server that costs the quorum is kept:
+    /// then its instance goes with its server in the config.
+    #[serde(default = "leave_patience")]
+    pub leave_patience: Duration,
     /// How long a stream may stay without a valid owner's record before its slot is free again.
     pub claim_grace: Duration,
     /// How long ago an instance must have been recorded for its absence from a complete answer
     /// to prove its termination.
     pub absence_proof: Duration,
+}
+
+/// Long enough for a replacement to boot and to sync, well below a hook's limits.
+fn leave_patience() -> Duration {
+    Duration::from_secs(15 * 60)
 }
 
 impl Policy {

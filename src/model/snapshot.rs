@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::claim::{ClaimName, Register};
 use super::disk::Disk;
-use super::fleet::{Fleet, Me};
+use super::fleet::{Fleet, Me, Notice};
 use super::id::InstanceId;
 use super::policy::Policy;
 use super::probe::Probe;
@@ -77,6 +77,9 @@ pub struct Snapshot {
     pub at: Timestamp,
     /// Who this instance is.
     pub me: Answer<Me>,
+    /// Whether this instance is about to go.
+    #[serde(default = "unasked")]
+    pub notice: Answer<Option<Notice>>,
     /// The instances. An answer in which the asker is missing is not trusted by any decision.
     pub fleet: Answer<Fleet>,
     /// The claims.
@@ -92,6 +95,12 @@ pub struct Snapshot {
     pub server: Probe,
     /// What the other instances' servers answer.
     pub peers: BTreeMap<InstanceId, Probe>,
+}
+
+fn unasked<T>() -> Answer<T> {
+    Answer::Unknown {
+        why: "not asked".to_owned(),
+    }
 }
 
 /// A snapshot and the policy under which it was taken: all that a plan depends on, so that an

@@ -75,6 +75,11 @@ pub async fn apply(world: &mut RealWorld, action: &Action) -> Applied {
         Action::RemoveServers { servers, expected } => {
             world.reconfig(&[], servers, *expected).await
         }
+        Action::AwaitCommit
+        | Action::CompleteHook { .. }
+        | Action::Heartbeat { .. }
+        | Action::Protect { .. }
+        | Action::ReportUnhealthy { .. } => Err("this is not built yet".into()),
     }
 }
 

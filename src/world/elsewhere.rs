@@ -191,7 +191,7 @@ impl Elsewhere {
         if let Answer::Known { value, .. } = &mut self.register
             && let Some(claim) = value.claims.get_mut(&name)
         {
-            claim.journal.insert(milestone);
+            claim.journal.entry(milestone).or_insert(clock::now());
         }
     }
 

@@ -177,10 +177,15 @@ impl agent::World for RealWorld {
                 .look(settings, &self.metadata, me, &server, no_older_than)
                 .await;
         }
+        let notice = Answer::Known {
+            at: clock::now(),
+            value: None,
+        };
         self.claiming.retain(|_, made| made.elapsed() < CLAIMING);
         Snapshot {
             at: clock::now(),
             me,
+            notice,
             fleet: self.elsewhere.fleet.clone(),
             register: self.elsewhere.register.clone(),
             claiming: self.claiming.keys().copied().collect::<BTreeSet<_>>(),

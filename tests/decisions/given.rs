@@ -49,6 +49,9 @@ pub fn policy() -> Policy {
         floor: 3,
         when_all_is_lost: WhenAllIsLost::Wait,
         recovery: Recovery::Auto,
+        leave_on_rebalance: false,
+        protect_voters: true,
+        leave_patience: Duration::from_secs(900),
         claim_grace: Duration::from_secs(300),
         absence_proof: Duration::from_secs(3 * 3600),
     }
@@ -80,6 +83,8 @@ pub fn given(me: char, peers: &str) -> Given {
             zone: "eu-west-1a".to_owned(),
             state: InstanceState::Running,
             lifecycle: Lifecycle::InService,
+            held: false,
+            protected: false,
             launched: noon() - 5.minutes(),
             tags: BTreeMap::new(),
         };
@@ -90,6 +95,7 @@ pub fn given(me: char, peers: &str) -> Given {
         desired: Some(peers.len().try_into().expect("a small group")),
         instances: peers.chars().map(member).collect(),
         asked: BTreeSet::new(),
+        hooks: Vec::new(),
     };
     let me_by_metadata = Me {
         instance: instance(me),
@@ -100,6 +106,7 @@ pub fn given(me: char, peers: &str) -> Given {
     let snapshot = Snapshot {
         at: noon(),
         me: known(me_by_metadata),
+        notice: known(None),
         fleet: known(fleet),
         register: known(Register {
             exists: true,
@@ -181,7 +188,7 @@ impl Given {
         let claim = Claim {
             created,
             owner,
-            journal: journal.iter().copied().collect(),
+            journal: journal.iter().map(|m| (*m, created + 2.seconds())).collect(),
             testimony: None,
             leave: None,
         };

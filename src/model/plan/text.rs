@@ -3,6 +3,8 @@
 use std::fmt;
 
 use super::{Action, Plan, Situation, Waiting};
+use crate::model::fleet::Transition;
+use crate::model::id::InstanceId;
 
 impl fmt::Display for Situation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -19,6 +21,8 @@ impl fmt::Display for Situation {
             Situation::Stopped => "a member whose server is down",
             Situation::NotServing => "a member whose server does not serve",
             Situation::Member => "a serving member",
+            Situation::Leaving => "leaving the ensemble",
+            Situation::Left => "has left the ensemble",
             Situation::AllLost => "every copy of the data is gone",
             Situation::QuorumLost => "the quorum is lost for good",
             Situation::Recovering => "recovering the ensemble from its survivors",
@@ -83,6 +87,29 @@ impl fmt::Display for Action {
                     ids.join(", ")
                 )
             }
+            Action::AwaitCommit => f.write_str("commit a write through the ensemble"),
+            Action::CompleteHook { hook, transition } => {
+                let what = match transition {
+                    Transition::Launching => "take this instance into service",
+                    Transition::Terminating => "terminate this instance",
+                };
+                write!(f, "complete lifecycle hook {hook}: the group may {what}")
+            }
+            Action::Heartbeat { hook } => write!(f, "send a heartbeat for lifecycle hook {hook}"),
+            Action::Protect {
+                instances,
+                protected,
+            } => {
+                let verb = match protected {
+                    true => "protect from scale-in",
+                    false => "take the protection from scale-in off",
+                };
+                let instances: Vec<&str> = instances.iter().map(InstanceId::as_str).collect();
+                write!(f, "{verb}: {}", instances.join(", "))
+            }
+            Action::ReportUnhealthy { why } => {
+                write!(f, "report this instance as unhealthy: {why}")
+            }
         }
     }
 }
@@ -138,6 +165,17 @@ impl fmt::Display for Waiting {
                     "a newcomer in place of server {server}, whose instance {instance} is terminated"
                 )
             }
+            Waiting::Successor { instance, left } => write!(
+                f,
+                "{instance} to take this server's place, for {} s at most",
+                left.as_secs()
+            ),
+            Waiting::Spare { why, left } => write!(
+                f,
+                "the others to be able to spare this server, for {} s at most: {why}",
+                left.as_secs()
+            ),
+            Waiting::Termination => f.write_str("the group to terminate this instance"),
         }
     }
 }
