@@ -63,6 +63,13 @@ impl Streams {
         Some((*name, stream))
     }
 
+    /// Creates the log group; false when it exists.
+    pub fn create_group(&mut self, now: Ms) -> bool {
+        let absent = self.group.is_none();
+        self.group.get_or_insert(now);
+        absent
+    }
+
     /// Creates a stream; false when it exists.
     pub fn create(&mut self, name: ClaimName, by: usize, now: Ms) -> bool {
         self.creates += 1;
