@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::view::View;
-use super::{fate, membership};
+use super::{fate, formation, membership};
 use crate::model::claim::{Milestone, Slot};
-use crate::model::disk::ZooCfg;
+use crate::model::disk::{Identity, ZooCfg};
 use crate::model::ensemble::Ensemble;
 use crate::model::id::ServerId;
 use crate::model::plan::{Action, Next, Plan, Situation, Waiting};
@@ -26,6 +26,7 @@ pub fn serving(view: View, id: ServerId, serving: &Serving, committed: &Ensemble
         warnings: warnings(view),
         next: Next::AtLeisure,
     };
+    plan.actions.extend(relabel(view));
     plan.actions.extend(journal(view, id));
     plan.actions.extend(tags(view, id));
     let Ok(fleet) = view.fleet() else {
@@ -99,6 +100,17 @@ fn missing(view: View, config: &Ensemble, id: ServerId) -> Vec<String> {
         ))
     });
     lines.collect()
+}
+
+/// An old list of claims can make a joiner name the generation before the one that it joins.
+fn relabel(view: View) -> Option<Action> {
+    let identity = view.disk.identity.as_ref()?;
+    let lineage = formation::outlives(view, identity)?;
+    let identity = Identity {
+        lineage,
+        ..identity.clone()
+    };
+    Some(Action::WriteIdentity { identity })
 }
 
 fn journal(view: View, id: ServerId) -> Option<Action> {

@@ -8,10 +8,19 @@ use crate::model::id::ServerId;
 use crate::model::plan::Action;
 
 /// The files of server `id` of an ensemble, for a start with this membership.
-pub fn prepare(view: View, id: ServerId, lineage: &Lineage, membership: &Ensemble) -> Vec<Action> {
+pub fn prepare(
+    view: View,
+    id: ServerId,
+    lineage: &Lineage,
+    membership: &Ensemble,
+    before: &[Action],
+) -> Vec<Action> {
     let disk = view.disk;
+    // Data that gives way takes these files along.
+    let mut before = before.iter();
+    let moved = before.any(|action| matches!(action, Action::MoveDataAside { .. }));
     let mut actions = Vec::new();
-    if disk.myid != Some(id) || disk.data {
+    if disk.myid != Some(id) || moved {
         actions.push(Action::WriteMyId { server: id });
     }
     let written = disk
@@ -29,7 +38,7 @@ pub fn prepare(view: View, id: ServerId, lineage: &Lineage, membership: &Ensembl
         instance: view.me.instance.clone(),
         withdrawn: false,
     };
-    if disk.identity.as_ref() != Some(&identity) || disk.data {
+    if disk.identity.as_ref() != Some(&identity) || moved {
         actions.push(Action::WriteIdentity { identity });
     }
     actions

@@ -5,6 +5,7 @@ use super::identity::{Standing, standing};
 use super::view::View;
 use super::{acts, waits};
 use crate::model::claim::{Claim, ClaimName, Lineage, Milestone, Register, Slot};
+use crate::model::disk::Identity;
 use crate::model::ensemble::Ensemble;
 use crate::model::id::ServerId;
 use crate::model::plan::{Action, Next, Plan, Situation, Waiting};
@@ -73,6 +74,20 @@ pub fn markers(view: View, register: &Register) -> Markers {
         }
     }
     markers
+}
+
+/// The lineage that has begun after the one that this identity names, if there is one. It began when
+/// nobody served the older one any more, and nobody ever will again: who serves now, serves it.
+pub fn outlives(view: View, identity: &Identity) -> Option<Lineage> {
+    let register = view.register().ok()?;
+    let marker = markers(view, register).newest?;
+    let begun = register.claims.get(&marker)?;
+    let is_newer = !begun.journal.is_empty() && marker.term > identity.lineage.generation;
+    let founder = begun.valid_owner()?.instance.clone();
+    is_newer.then_some(Lineage {
+        generation: marker.term,
+        founder,
+    })
 }
 
 /// Reads the register for what may be founded, if anything.

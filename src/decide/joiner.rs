@@ -61,11 +61,12 @@ fn start_joiner(
         false => recovery::keeps_data(view, &founded.lineage),
     };
     let mut actions = Vec::new();
-    if view.disk.data && !own_data {
+    if view.disk.initialize || (view.disk.data && !own_data) {
         let why = why_aside(view, &founded.lineage);
         actions.push(Action::MoveDataAside { why });
     }
-    actions.extend(files::prepare(view, id, &founded.lineage, &membership));
+    let files = files::prepare(view, id, &founded.lineage, &membership, &actions);
+    actions.extend(files);
     let register = view.register().ok();
     let journal = register
         .and_then(|r| r.claims.get(&claim))
@@ -83,6 +84,10 @@ fn start_joiner(
 
 fn why_aside(view: View, lineage: &Lineage) -> String {
     let generation = lineage.generation;
+    if view.disk.initialize {
+        return "a leave to serve an empty database is there, of a founding that never took place"
+            .to_owned();
+    }
     match view.disk.identity.as_ref().filter(|i| i.withdrawn) {
         Some(_) => format!("it is not a part of what generation {generation} began with"),
         None => {

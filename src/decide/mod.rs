@@ -103,7 +103,9 @@ fn own_member_id(view: View) -> Option<ServerId> {
     };
     let listed = config.has(identity.server, view.address());
     let voter = config.voters().any(|s| s.id == identity.server);
-    let stays = voter && view.disk.data && !identity.withdrawn;
+    let outlived =
+        view.service == Service::Stopped && formation::outlives(view, identity).is_some();
+    let stays = voter && view.disk.data && !identity.withdrawn && !outlived;
     (own && listed && stays).then_some(identity.server)
 }
 

@@ -92,7 +92,7 @@ fn found(view: View, founded: &Founded, id: ServerId) -> Plan {
             acts(Situation::Founding, vec![Action::StopServer], Next::Here)
         }
         (Service::Stopped, started) => {
-            let mut actions = files::prepare(view, id, &founded.lineage, alone);
+            let mut actions = files::prepare(view, id, &founded.lineage, alone, &[]);
             actions.push(Action::AllowEmptyDatabase);
             if !started {
                 actions.push(Action::Journal {

@@ -29,17 +29,18 @@ pub fn most_are_gone(view: View, register: &Register) -> bool {
     gone.len() >= living.len()
 }
 
-/// What an operator should know of the loss, by this instance's own config.
-pub fn loss(view: View) -> Option<String> {
-    let config = view.disk.dynamic.as_ref()?;
+/// What an operator should know of the loss, by this config.
+pub fn loss(view: View, config: &Ensemble) -> Option<String> {
     let gone = terminated_voters(view, config);
     let (count, all) = (gone.len(), config.voter_count());
     let named: Vec<String> = gone
         .into_iter()
         .map(|(id, instance)| format!("server {id} on {instance}"))
         .collect();
-    Some(format!(
-        "{count} of {all} voters are terminated ({}): what was acknowledged by them alone is gone",
-        named.join(", ")
-    ))
+    (count > 0).then(|| {
+        format!(
+            "{count} of {all} voters are terminated ({}): what was acknowledged by them alone is gone",
+            named.join(", ")
+        )
+    })
 }

@@ -8,7 +8,7 @@
 use super::survivors::{self, Survivor};
 use super::view::View;
 use super::{acts, formation, identity, quorum, waits};
-use crate::model::claim::{ClaimName, Lineage, Milestone, Register};
+use crate::model::claim::{ClaimName, Lineage, Milestone, Owner, Register};
 use crate::model::disk::Identity;
 use crate::model::ensemble::Ensemble;
 use crate::model::history::{History, Testimony};
@@ -20,80 +20,136 @@ use crate::model::snapshot::Service;
 /// What an instance does whose server was started once and does not serve, if the quorum is lost
 /// for good; `None` while it is not, or cannot be said to be.
 pub fn plan(view: View) -> Option<Plan> {
-    let mut plan = survive(view)?;
+    let case = Case::of(view)?;
+    if is_newer(view, case.marker.term) {
+        if case.is_mine() && may_begin(view, case.id) {
+            return Some(case.begin_with_data());
+        }
+        if case.is_for_the_founder() {
+            let instance = case.founder.instance.clone();
+            let waiting = Waiting::NextGeneration { instance };
+            return (view.disk.data).then(|| waits(Situation::Recovering, waiting));
+        }
+    }
+    let me = case.survivors.iter().find(|s| s.claim == case.claim)?;
+    let config = survivors::newest_config(view, &case.survivors);
+    let lost = match config {
+        Some(config) => quorum::is_lost(view, config),
+        None if view.disk.data => false,
+        None => case.is_for_others_to_say(),
+    };
+    let mut plan = lost.then(|| speak(&case, me))?;
     if plan.situation == Situation::QuorumLost {
-        plan.warnings.extend(quorum::loss(view));
+        plan.warnings
+            .extend(config.and_then(|c| quorum::loss(view, c)));
     }
     Some(plan)
 }
 
-fn survive(view: View) -> Option<Plan> {
-    let (_, register) = (view.fleet().ok()?, view.register().ok()?);
-    let (claim, id) = identity::held(view)?;
-    let marker = formation::markers(view, register).newest?;
-    let begun = register.claims.get(&marker)?;
-    if view.anybody_serves() || (view.disk.data && !is_own(view, id)) {
-        return None;
-    }
-    let mine = begun.valid_owner()?.instance == view.me.instance;
-    let unused = begun.journal.is_empty() || view.disk.initialize;
-    // Nothing is left to recover: it founds.
-    if mine && unused && formation::nobody_has_data(view, register) {
-        return None;
-    }
-    let survivors = survivors::of(view, register, marker.term);
-    if is_newer(view, marker.term) {
-        let owner = begun.valid_owner()?;
-        let lineage = Lineage {
-            generation: marker.term,
-            founder: owner.instance.clone(),
+/// An ensemble that nobody is seen to serve, and this instance, which holds one of its ids.
+struct Case<'a> {
+    view: View<'a>,
+    register: &'a Register,
+    /// The newest generation's marker.
+    marker: ClaimName,
+    /// Its owner.
+    founder: &'a Owner,
+    /// Those who may hold a copy of it.
+    survivors: Vec<Survivor<'a>>,
+    /// This instance's claim, and the id in it.
+    claim: ClaimName,
+    id: ServerId,
+}
+
+impl<'a> Case<'a> {
+    fn of(view: View<'a>) -> Option<Self> {
+        let (_, register) = (view.fleet().ok()?, view.register().ok()?);
+        let (claim, id) = identity::held(view)?;
+        let marker = formation::markers(view, register).newest?;
+        let begun = register.claims.get(&marker)?;
+        let case = Case {
+            view,
+            register,
+            marker,
+            founder: begun.valid_owner()?,
+            survivors: survivors::of(view, register, marker.term),
+            claim,
+            id,
         };
-        if may_begin(view, &lineage, id) {
-            return Some(begin_with_data(view, marker, &lineage, id));
-        }
-        let mut founders = survivors
-            .iter()
-            .filter(|s| s.owner.instance == owner.instance);
-        if !mine && founders.any(|s| s.testimony.is_none()) {
-            if !view.disk.data {
-                return None;
-            }
-            let instance = owner.instance.clone();
-            return Some(waits(
-                Situation::Recovering,
-                Waiting::NextGeneration { instance },
-            ));
-        }
+        let unused = begun.journal.is_empty() || view.disk.initialize;
+        // Nothing is left to recover: it founds.
+        let founds = case.is_mine() && unused && formation::nobody_has_data(view, register);
+        let strange = view.disk.data && !is_own(view, id);
+        (!view.anybody_serves() && !strange && !founds).then_some(case)
     }
-    let me = survivors.iter().find(|s| s.claim == claim)?;
-    let others_agree = || {
-        let mut others = survivors.iter().filter(|s| s.claim != claim);
-        others.all(|s| s.testimony.is_some())
-    };
-    let lost = match (&view.disk.dynamic, view.disk.data) {
-        (Some(config), _) => quorum::is_lost(view, config),
-        // Without a config and without data, it is for the others to say; but if they wait for
-        // this very instance to begin, it is for it to say that it cannot, and if most who ever
-        // joined are terminated, there may be nobody left who has a config.
-        (None, false) => {
-            (mine && marker.term > 1) || others_agree() || quorum::most_are_gone(view, register)
+
+    /// Whether the newest generation is this instance's to begin, or was.
+    fn is_mine(&self) -> bool {
+        self.founder.instance == self.view.me.instance
+    }
+
+    /// Whether the founder of the newest generation, another instance, has yet to say that it cannot
+    /// begin it.
+    fn is_for_the_founder(&self) -> bool {
+        let mut survivors = self.survivors.iter();
+        let founder = survivors.find(|s| s.owner.instance == self.founder.instance);
+        !self.is_mine() && founder.is_some_and(|s| s.testimony.is_none())
+    }
+
+    /// Without data, and with no more than the file that a joiner starts with, it is for the others
+    /// to say. But that file may do; if they wait for this very instance to begin, it is for it to
+    /// say that it cannot; and if most who ever joined are terminated, nobody may be left who has a
+    /// config.
+    fn is_for_others_to_say(&self) -> bool {
+        let mut others = self
+            .survivors
+            .iter()
+            .filter(|s| s.claim != self.claim)
+            .peekable();
+        let agree = others.peek().is_some() && others.all(|s| s.testimony.is_some());
+        let awaited = self.is_mine() && self.marker.term > 1;
+        agree
+            || match &self.view.disk.dynamic {
+                Some(file) => quorum::is_lost(self.view, file),
+                None => awaited || quorum::most_are_gone(self.view, self.register),
+            }
+    }
+
+    /// Begins the newest generation: a membership of itself alone, which no older config beats once
+    /// it leads, since its version will be a zxid of a new epoch.
+    fn begin_with_data(&self) -> Plan {
+        let view = self.view;
+        if view.service == Service::Running {
+            return acts(Situation::Recovering, vec![Action::StopServer], Next::Here);
         }
-        (None, true) => false,
-    };
-    lost.then(|| speak(view, register, &survivors, me, marker.term))
+        let alone = Ensemble::unversioned([view.policy.server(self.id, view.address())]);
+        let identity = Identity {
+            lineage: Lineage {
+                generation: self.marker.term,
+                founder: self.founder.instance.clone(),
+            },
+            server: self.id,
+            instance: view.me.instance.clone(),
+            withdrawn: false,
+        };
+        let actions = vec![
+            Action::Journal {
+                claim: self.marker,
+                milestone: Milestone::Started,
+            },
+            Action::WriteMembership { ensemble: alone },
+            Action::WriteIdentity { identity },
+            Action::StartServer,
+        ];
+        acts(Situation::Recovering, actions, Next::Here)
+    }
 }
 
 /// The steps of a survivor: to say so, to stop when all say so, to say what it has, to go on.
-fn speak(
-    view: View,
-    register: &Register,
-    survivors: &[Survivor],
-    me: &Survivor,
-    generation: u32,
-) -> Plan {
-    let (claim, id) = (me.claim, me.owner.server);
+fn speak(case: &Case, me: &Survivor) -> Plan {
+    let (view, claim) = (case.view, case.claim);
     let testimony = Testimony {
-        generation,
+        generation: case.marker.term,
         config: view.disk.dynamic.clone().unwrap_or_default(),
         withdrawn: is_withdrawn(view),
         history: view.disk.history,
@@ -103,13 +159,13 @@ fn speak(
         let testify = Action::Testify { claim, testimony };
         return acts(Situation::QuorumLost, vec![testify], Next::Everywhere);
     }
-    if let Some(waiting) = survivors::unaccounted(view, register, survivors) {
+    if let Some(waiting) = survivors::unaccounted(view, case.register, &case.survivors) {
         return waits(Situation::QuorumLost, waiting);
     }
     if !is_withdrawn(view) {
         return withdraw(view);
     }
-    lead(view, register, survivors, claim, id)
+    lead(case)
 }
 
 /// Whether what is on the disk is this instance's own.
@@ -148,18 +204,14 @@ fn withdraw(view: View) -> Plan {
 
 /// All have spoken. The leader claims the next generation, with an operator's leave where that is
 /// asked for; the others wait until it serves.
-fn lead(
-    view: View,
-    register: &Register,
-    survivors: &[Survivor],
-    claim: ClaimName,
-    id: ServerId,
-) -> Plan {
+fn lead(case: &Case) -> Plan {
+    let (view, register) = (case.view, case.register);
     let markers = formation::markers(view, register);
     if let Some(waiting) = markers.pending {
         return waits(Situation::Recovering, waiting);
     }
-    let not_yet: Vec<String> = survivors
+    let not_yet: Vec<String> = case
+        .survivors
         .iter()
         .filter(|s| s.testimony.is_none_or(|t| !t.withdrawn))
         .map(|s| {
@@ -173,8 +225,8 @@ fn lead(
         let waiting = Waiting::Testimony { missing: not_yet };
         return waits(Situation::Recovering, waiting);
     }
-    let Some(leader) = survivors::leader(survivors) else {
-        return formation::all_is_lost(view, markers.next, id);
+    let Some(leader) = survivors::leader(&case.survivors) else {
+        return formation::all_is_lost(view, markers.next, case.id);
     };
     let allowed = markers
         .newest
@@ -182,11 +234,11 @@ fn lead(
     if view.policy.recovery == Recovery::Manual && !allowed {
         return waits(Situation::Recovering, ask(&leader));
     }
-    if leader.claim != claim {
+    if leader.claim != case.claim {
         let instance = leader.owner.instance.clone();
         return waits(Situation::Recovering, Waiting::NextGeneration { instance });
     }
-    formation::begin(markers.next, id, Situation::Recovering)
+    formation::begin(markers.next, case.id, Situation::Recovering)
 }
 
 fn ask(leader: &Survivor) -> Waiting {
@@ -201,37 +253,11 @@ fn ask(leader: &Survivor) -> Waiting {
     }
 }
 
-/// Whether this instance is to begin a generation with the data that it has: the newest marker is
-/// its own, and its server was withdrawn from an older generation.
-fn may_begin(view: View, lineage: &Lineage, id: ServerId) -> bool {
-    let mine = lineage.founder == view.me.instance;
+/// Whether this instance has data to begin a generation with: its own, of a server that was withdrawn
+/// from an older one.
+fn may_begin(view: View, id: ServerId) -> bool {
     let withdrawn = view.disk.identity.as_ref().is_some_and(|i| i.withdrawn);
-    mine && withdrawn && is_own(view, id) && view.disk.data
-}
-
-/// Begins it: a membership of itself alone, which no older config beats once it leads, since its
-/// version will be a zxid of a new epoch.
-fn begin_with_data(view: View, marker: ClaimName, lineage: &Lineage, id: ServerId) -> Plan {
-    if view.service == Service::Running {
-        return acts(Situation::Recovering, vec![Action::StopServer], Next::Here);
-    }
-    let alone = Ensemble::unversioned([view.policy.server(id, view.address())]);
-    let identity = Identity {
-        lineage: lineage.clone(),
-        server: id,
-        instance: view.me.instance.clone(),
-        withdrawn: false,
-    };
-    let actions = vec![
-        Action::Journal {
-            claim: marker,
-            milestone: Milestone::Started,
-        },
-        Action::WriteMembership { ensemble: alone },
-        Action::WriteIdentity { identity },
-        Action::StartServer,
-    ];
-    acts(Situation::Recovering, actions, Next::Here)
+    withdrawn && is_own(view, id) && view.disk.data
 }
 
 /// Whether this instance's data is a part of what the newest generation began with, so that it

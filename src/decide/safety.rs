@@ -93,8 +93,13 @@ fn judge(view: View, plan: &Plan, n: usize, action: &Action) -> Vec<Violation> {
         ],
         Action::WriteIdentity { identity } => {
             let spoken = identity.withdrawn && succession::all_have_spoken(view);
+            let newest = view.register().ok().and_then(succession::newest(view));
+            let relabels = is_serving_voter(view) && newest == Some(identity.lineage.generation);
             vec![
-                (is_down(view, before) || identity.withdrawn, DOWN),
+                (
+                    is_down(view, before) || identity.withdrawn || relabels,
+                    DOWN,
+                ),
                 (!identity.withdrawn || spoken, SPOKEN),
                 (holds_id(view, identity.server), HELD),
             ]
@@ -113,7 +118,13 @@ fn judge(view: View, plan: &Plan, n: usize, action: &Action) -> Vec<Violation> {
             (is_unborn_founder(view, before), EMPTY),
             (nothing_lives(view), SECOND),
         ],
-        Action::StartServer => vec![(is_own_data(view, before), LINEAGE)],
+        Action::StartServer => vec![
+            (is_own_data(view, before), LINEAGE),
+            (
+                !has_leave(view, before) || is_unborn_founder(view, before),
+                EMPTY,
+            ),
+        ],
         Action::AddServer {
             server,
             remove,
@@ -260,6 +271,12 @@ fn is_down(view: View, before: &[Action]) -> bool {
     view.service == Service::Stopped || before.contains(&Action::StopServer)
 }
 
+/// Whether a server that starts would serve an empty database.
+fn has_leave(view: View, before: &[Action]) -> bool {
+    let left = view.disk.initialize && !has_moved(before);
+    !view.disk.data && (left || before.contains(&Action::AllowEmptyDatabase))
+}
+
 /// The founder by its marker, with no data, that was either never started or never used its leave.
 fn is_unborn_founder(view: View, before: &[Action]) -> bool {
     let Ok(register) = view.register() else {
@@ -269,12 +286,12 @@ fn is_unborn_founder(view: View, before: &[Action]) -> bool {
         return false;
     };
     let unborn = marker.journal.is_empty() || view.disk.initialize;
-    let alone = before.iter().all(|action| match action {
-        Action::WriteMembership { ensemble } => {
-            ensemble.servers.len() == 1
-                && ensemble.servers.values().all(|s| s.is_at(view.address()))
-        }
-        _ => true,
+    let written = before.iter().rev().find_map(|action| match action {
+        Action::WriteMembership { ensemble } => Some(ensemble),
+        _ => None,
+    });
+    let alone = written.or(view.disk.dynamic.as_ref()).is_some_and(|e| {
+        e.servers.len() == 1 && e.servers.values().all(|s| s.is_at(view.address()))
     });
     holds(view, name) && unborn && alone && !view.disk.data && is_down(view, before)
 }

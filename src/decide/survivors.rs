@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use super::fate::{self, Fate};
 use super::view::View;
 use crate::model::claim::{Claim, ClaimName, Owner, Register, Slot};
+use crate::model::ensemble::Ensemble;
 use crate::model::history::Testimony;
-use crate::model::id::ServerId;
+use crate::model::id::{ConfigVersion, ServerId};
 use crate::model::plan::Waiting;
 
 /// An instance whose server was started once, and which is not proven terminated: its disk may
@@ -61,6 +62,20 @@ pub fn leader<'a>(survivors: &[Survivor<'a>]) -> Option<Survivor<'a>> {
     with_data
         .max_by_key(|s| (history(s), Reverse(s.claim)))
         .copied()
+}
+
+/// The newest config that is known: this instance's own, or one that a survivor testifies to. Who
+/// was away when the config changed has an old one, whose voters prove nothing; and a joiner that
+/// never synced only has the file that it started with.
+pub fn newest_config<'a>(view: View<'a>, survivors: &[Survivor<'a>]) -> Option<&'a Ensemble> {
+    let told = survivors.iter().filter_map(|s| Some(&s.testimony?.config));
+    let told = told.filter(|config| config.version > ConfigVersion(0));
+    let own = view.disk.dynamic.iter().filter(|config| {
+        let votes = config.voters().any(|s| s.is_at(view.address()));
+        votes || view.disk.data || config.version > ConfigVersion(0)
+    });
+    // Of equals the own one, for `max_by_key` takes the last.
+    told.chain(own).max_by_key(|config| config.version)
 }
 
 /// Those who may hold data and have said nothing: survivors, and members of any survivor's config

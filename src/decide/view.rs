@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::model::claim::Register;
+use crate::model::claim::{ClaimName, Register, Slot};
 use crate::model::disk::Disk;
 use crate::model::ensemble::Ensemble;
 use crate::model::fleet::{Fleet, Instance, Me};
@@ -52,11 +52,31 @@ impl<'a> View<'a> {
         Err(unseen("this instance is missing in it"))
     }
 
+    /// The claims, unless the list is older than this instance's own data: one that has
+    /// markers, and not the signed one under which that data began, tells of the past.
     pub fn register(&self) -> Result<&'a Register, Waiting> {
-        self.snapshot.register.get().map_err(|why| Waiting::Answer {
+        let unseen = |why: &str| Waiting::Answer {
             whom: "CloudWatch Logs",
             why: why.to_owned(),
-        })
+        };
+        let register = self.snapshot.register.get().map_err(unseen)?;
+        let own = self.disk.identity.iter();
+        let own = own.filter(|identity| identity.instance == self.me.instance);
+        let seen = own.map(|identity| ClaimName {
+            slot: Slot::Ensemble,
+            term: identity.lineage.generation,
+        });
+        let is_signed = |name: &ClaimName| {
+            let marker = register.claims.get(name);
+            marker.is_some_and(|marker| marker.valid_owner().is_some())
+        };
+        let is_marked = register.newest(Slot::Ensemble).is_some();
+        match seen.max().filter(|seen| is_marked && !is_signed(seen)) {
+            None => Ok(register),
+            Some(seen) => Err(unseen(&format!(
+                "without the record in log stream {seen}, under which the data here began"
+            ))),
+        }
     }
 
     /// This instance, as the fleet has it.

@@ -229,10 +229,9 @@ fn when_the_next_generation_serves(mine: (u32, u64)) -> Given {
 fn a_survivor_whose_data_is_a_part_of_the_chosen_ones_joins_with_it() {
     when_the_next_generation_serves((2, 5)).prints(
         "situation: joining the ensemble
-         1. write myid: 1
-         2. write the dynamic file and zoo.cfg: server.1=10.0.0.1:2888:3888:observer;2181 server.2=10.0.0.2:2888:3888:participant;2181
-         3. write identity: server 1 on i-0000000a of generation 2, founded by i-0000000b
-         4. start ZooKeeper",
+         1. write the dynamic file and zoo.cfg: server.1=10.0.0.1:2888:3888:observer;2181 server.2=10.0.0.2:2888:3888:participant;2181
+         2. write identity: server 1 on i-0000000a of generation 2, founded by i-0000000b
+         3. start ZooKeeper",
     );
 }
 
@@ -425,5 +424,126 @@ fn survivors_without_a_config_do_not_wait_for_one_another() {
     assert_eq!(
         plan.actions[0].to_string(),
         "testify in log stream 4: the quorum of generation 1 is lost, no data here"
+    );
+}
+
+/// The list is from before the second generation, whose marker this very disk follows.
+#[test]
+fn a_list_of_claims_that_is_older_than_the_own_data_is_no_answer() {
+    for signed in [false, true] {
+        let second = given('b', "abc").three_joined().files_of(2, &THREE);
+        let second = second.disk(|disk| {
+            let identity = disk.identity.as_mut().expect("an identity");
+            identity.lineage.generation = 2;
+            identity.withdrawn = true;
+        });
+        match signed {
+            true => second.claim_at("ensemble.2", None, 1, &[]),
+            false => second,
+        }
+        .prints(
+            "situation: cannot see enough to decide
+             waiting for an answer from CloudWatch Logs: without the record in log stream ensemble.2, under which the data here began",
+        );
+    }
+}
+
+/// `d` was stopped while it synced: it knows of no change since, and has no vote to give.
+#[test]
+fn a_joiner_that_missed_the_last_change_goes_by_the_config_of_another_survivor() {
+    let joiner = |joiner: Given| {
+        joiner
+            .three_joined()
+            .claim("4", 'd', &[Started])
+            .claim("5", 'e', &[Started, Joined])
+            .files_of(4, &THREE)
+            .disk(|disk| {
+                let three = config(&THREE);
+                let own = zk_bootstrap::model::ensemble::Ensemble::with_joiner;
+                let listed = config(&[(4, 'd')])
+                    .servers
+                    .remove(&id(4))
+                    .expect("server 4");
+                disk.dynamic = Some(own(&three, listed));
+            })
+            .state('b', InstanceState::Terminated)
+            .state('e', InstanceState::Terminated)
+            .runs(not_serving())
+    };
+    let four = [(1, 'a'), (2, 'b'), (3, 'c'), (5, 'e')];
+    let plan = joiner(given('d', "abcde")).plan();
+    assert_eq!(plan.situation, Situation::Joining, "{plan}");
+    joiner(given('d', "abcde")).says("1", &four).prints(
+        "situation: the quorum is lost for good
+         1. testify in log stream 4: the quorum of generation 1 is lost
+         warning: 2 of 4 voters are terminated (server 2 on i-0000000b, server 5 on i-0000000e): what was acknowledged by them alone is gone",
+    );
+}
+
+#[test]
+fn a_joiner_without_data_leaves_it_to_the_others() {
+    given('c', "abc")
+        .claim("ensemble", 'a', &[Started])
+        .claim("1", 'a', &[Started, Joined])
+        .claim("2", 'b', &[Started, Joined])
+        .claim("3", 'c', &[Started])
+        .files_of(3, &[(1, 'a')])
+        .disk(|disk| {
+            disk.data = false;
+            disk.dynamic.as_mut().expect("a file").version =
+                zk_bootstrap::model::id::ConfigVersion(0);
+        })
+        .state('b', InstanceState::Terminated)
+        .testifies("1", &[(1, 'a'), (2, 'b')], None)
+        .prints(
+            "situation: the quorum is lost for good
+             1. testify in log stream 3: the quorum of generation 1 is lost, no data here
+             warning: 1 of 2 voters are terminated (server 2 on i-0000000b): what was acknowledged by them alone is gone",
+        );
+}
+
+/// It was started from a list of claims that did not have the second generation yet.
+#[test]
+fn a_member_that_names_an_older_generation_learns_whose_data_it_has() {
+    let member = given('c', "abc")
+        .three_joined()
+        .claim("ensemble.2", 'b', &[Started])
+        .files_of(3, &THREE)
+        .tagged(3);
+    let here = config(&THREE);
+    member.clone().runs(serving(Mode::Follower, here)).prints(
+        "situation: a serving member
+             1. write identity: server 3 on i-0000000c of generation 2, founded by i-0000000b",
+    );
+    let plan = member.plan();
+    assert!(!plan.actions.contains(&Action::StartServer), "{plan}");
+}
+
+/// It founded once, and was frozen before it started; the next generation was begun without it.
+#[test]
+fn a_joiner_does_not_take_a_leave_to_serve_an_empty_database_with_it() {
+    let joiner = given('a', "abc")
+        .claim("ensemble", 'a', &[])
+        .claim("ensemble.2", 'b', &[Started])
+        .claim("1", 'a', &[])
+        .claim("2", 'b', &[Started, Joined])
+        .files_of(1, &[(1, 'a')])
+        .disk(|disk| (disk.data, disk.initialize) = (false, true))
+        .peer('b', serving(Mode::Leader, config(&[(2, 'b')])));
+    joiner.prints(
+        "situation: joining the ensemble
+         1. move the data aside: a leave to serve an empty database is there, of a founding that never took place
+         2. write myid: 1
+         3. write the dynamic file and zoo.cfg: server.1=10.0.0.1:2888:3888:observer;2181 server.2=10.0.0.2:2888:3888:participant;2181
+         4. write identity: server 1 on i-0000000a of generation 2, founded by i-0000000b
+         5. note \"started\" in log stream 1
+         6. start ZooKeeper",
+    );
+    let mut plan = joiner.plan();
+    plan.actions.remove(0);
+    let broken = zk_bootstrap::decide::safety::violations(&joiner.snapshot, &joiner.policy, &plan);
+    assert!(
+        broken.iter().any(|v| v.rule.contains("empty database")),
+        "{broken:?}"
     );
 }

@@ -25,6 +25,9 @@ impl Region {
             }
             Action::MoveDataAside { .. } => self.judge_moving(m),
             Action::WriteIdentity { identity } if identity.withdrawn => self.judge_withdrawing(m),
+            Action::WriteIdentity { identity } if self.machines[m].server.is_some() => {
+                self.judge_naming(m, identity.lineage.generation);
+            }
             _ => self.judge_writing(m),
         }
         let disk = &mut self.machines[m].disk;

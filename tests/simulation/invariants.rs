@@ -160,6 +160,16 @@ impl Region {
         }
     }
 
+    /// An agent is about to say whose data its running server has. ZooKeeper does not read that file.
+    pub fn judge_naming(&mut self, m: usize, generation: u32) {
+        let real = self.machines[m].disk.store.generation;
+        if generation != real {
+            self.broke(format!(
+                "the data of {m}, of generation {real}, is said to be of {generation}"
+            ));
+        }
+    }
+
     /// An agent is about to stop its server.
     pub fn judge_stopping(&mut self, m: usize) {
         let Some(server) = &self.machines[m].server else {
