@@ -1,10 +1,12 @@
 //! The loop: look, plan, check, apply, pace.
 
+mod heard;
 mod pace;
 mod telling;
 
 use std::time::Duration;
 
+pub use heard::Heard;
 pub use pace::Pace;
 pub use telling::story;
 
@@ -33,6 +35,12 @@ pub enum Look {
 pub enum Outcome {
     /// It took place.
     Done,
+    /// It holds, by somebody else's act since the look: who was first here is ahead in every race,
+    /// and the right to found is left to them until the next look.
+    Preceded {
+        /// What was found.
+        by: String,
+    },
     /// Somebody else was first (the stream exists, the config has another version): look again.
     Overtaken {
         /// What was found.
@@ -127,7 +135,7 @@ impl<W: World> Agent<W> {
             tracing::error!(%violation, "the plan is not executed");
         }
         let applied = match violations.is_empty() {
-            true => self.apply(&plan).await,
+            true => carry_out(&mut self.world, &plan).await,
             false => Applied::Failed,
         };
         let (pause, look) = self.rhythm.after(self.last.as_ref(), &plan, applied);
@@ -139,23 +147,33 @@ impl<W: World> Agent<W> {
             pause,
         }
     }
+}
 
-    async fn apply(&mut self, plan: &Plan) -> Applied {
-        for action in &plan.actions {
-            match self.world.apply(action).await {
-                Ok(Outcome::Done) => tracing::info!("done: {action}"),
-                Ok(Outcome::Overtaken { by }) => {
-                    tracing::info!("overtaken ({by}): {action}");
-                    return Applied::Overtaken;
-                }
-                Err(error) => {
-                    tracing::warn!("failed: {}", chain(&error));
-                    return Applied::Failed;
-                }
+/// In order, as far as it goes.
+async fn carry_out(world: &mut impl World, plan: &Plan) -> Applied {
+    let mut preceded = false;
+    for action in &plan.actions {
+        if preceded && action.founds() {
+            tracing::info!("left to who is ahead: {action}");
+            return Applied::Overtaken;
+        }
+        match world.apply(action).await {
+            Ok(Outcome::Done) => tracing::info!("done: {action}"),
+            Ok(Outcome::Preceded { by }) => {
+                tracing::info!("done already ({by}): {action}");
+                preceded = true;
+            }
+            Ok(Outcome::Overtaken { by }) => {
+                tracing::info!("overtaken ({by}): {action}");
+                return Applied::Overtaken;
+            }
+            Err(error) => {
+                tracing::warn!("failed: {}", chain(&error));
+                return Applied::Failed;
             }
         }
-        Applied::Wholly
     }
+    Applied::Wholly
 }
 
 /// An error and its sources on one line.
@@ -168,4 +186,53 @@ pub fn chain(error: &dyn std::error::Error) -> String {
         source = error.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::claim::{ClaimName, Slot};
+    use crate::model::id::ServerId;
+    use crate::model::plan::{Next, Situation};
+
+    /// A world in which somebody else has made the log group.
+    #[derive(Default)]
+    struct Late {
+        asked: Vec<Action>,
+    }
+
+    impl World for Late {
+        async fn observe(&mut self, _: Look) -> Snapshot {
+            unreachable!("nobody looks")
+        }
+
+        async fn apply(&mut self, action: &Action) -> Result<Outcome, ApplyError> {
+            self.asked.push(action.clone());
+            Ok(match action {
+                Action::CreateLogGroup => Outcome::Preceded { by: String::new() },
+                _ => Outcome::Done,
+            })
+        }
+
+        fn report(&mut self, _: &Snapshot, _: &Plan) {}
+    }
+
+    #[tokio::test]
+    async fn who_comes_second_to_the_log_group_claims_an_id_and_not_the_marker() {
+        let claim = |slot| Action::Claim {
+            claim: ClaimName::first(slot),
+            server: ServerId::MIN,
+        };
+        let id = claim(Slot::Server(ServerId::MIN));
+        let plan = Plan {
+            situation: Situation::Unclaimed,
+            actions: vec![Action::CreateLogGroup, id.clone(), claim(Slot::Ensemble)],
+            waiting: Vec::new(),
+            warnings: Vec::new(),
+            next: Next::Everywhere,
+        };
+        let mut world = Late::default();
+        assert_eq!(carry_out(&mut world, &plan).await, Applied::Overtaken);
+        assert_eq!(world.asked, [Action::CreateLogGroup, id]);
+    }
 }

@@ -1,5 +1,6 @@
 //! The agents' side, with the AWS calls that it takes.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::net::Ipv4Addr;
 
@@ -14,15 +15,18 @@ use crate::{PATIENCE, Times, until_each_acknowledges};
 /// Overrides the pace of the tests by what the product's users have.
 const PACE: &str = "[pace]\ntick = \"10s\"\naws = \"60s\"\nbackoff_max = \"30s\"\n";
 
+/// Calls by action: `logs:PutLogEvents`.
+pub type Counts = BTreeMap<String, f64>;
+
 /// How many calls to AWS each change took, until all was settled and tagged.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Calls {
     /// Of an instance, on average.
-    pub found: f64,
+    pub found: Counts,
     /// Of the newcomer.
-    pub join: f64,
+    pub join: Counts,
     /// Of the newcomer.
-    pub swap: f64,
+    pub swap: Counts,
 }
 
 /// Founds, joins and swaps once, in a world of its own, which is returned as it is then.
@@ -35,7 +39,10 @@ pub fn round(net: &str, image: &Image) -> (Times, Calls, World) {
     trio.iter().for_each(|id| world.at(id).start_agent());
     until_each_acknowledges(&addresses);
     let found = begun.elapsed();
-    let found_calls: f64 = trio.iter().map(|id| calls(&mut world, id)).sum();
+    let mut found_calls = Counts::new();
+    for (action, count) in trio.iter().flat_map(|id| calls(&mut world, id)) {
+        *found_calls.entry(action).or_default() += count / 3.0;
+    }
 
     let newcomer = world.launch_without_boot(1).remove(0);
     let (join, join_calls) = add(&mut world, &newcomer);
@@ -45,7 +52,7 @@ pub fn round(net: &str, image: &Image) -> (Times, Calls, World) {
     let (swap, swap_calls) = add(&mut world, &replacement);
     let times = Times { found, join, swap };
     let calls = Calls {
-        found: found_calls / 3.0,
+        found: found_calls,
         join: join_calls,
         swap: swap_calls,
     };
@@ -53,7 +60,7 @@ pub fn round(net: &str, image: &Image) -> (Times, Calls, World) {
 }
 
 /// Boots an instance; how long it takes, and how many calls.
-fn add(world: &mut World, id: &str) -> (std::time::Duration, f64) {
+fn add(world: &mut World, id: &str) -> (std::time::Duration, Counts) {
     set_pace(world);
     let address = world.at(id).address;
     let begun = clock::instant();
@@ -71,18 +78,24 @@ fn set_pace(world: &mut World) {
 }
 
 /// An instance's calls so far, once it has tagged itself as finished.
-fn calls(world: &mut World, id: &str) -> f64 {
+fn calls(world: &mut World, id: &str) -> Counts {
     wait_for("the tag of a finished bootstrap", PATIENCE, || {
         let answer = world.cloud.tell("instances", json!({}));
         let instances = answer["instances"].as_array()?.iter();
         let mine = instances.into_iter().find(|each| each["id"] == id)?;
         mine["tags"]["bootstrap_finished_time"].as_str().map(drop)
     });
-    total(&world.cloud.calls()[id])
+    counts(&world.cloud.calls()[id])
+}
+
+/// One caller's.
+pub fn counts(calls: &Value) -> Counts {
+    let counts = calls.as_object().into_iter().flatten();
+    let counts = counts.filter_map(|(action, count)| Some((action.clone(), count.as_f64()?)));
+    counts.collect()
 }
 
 /// All calls of one caller.
-pub fn total(calls: &Value) -> f64 {
-    let counts = calls.as_object().into_iter().flatten();
-    counts.filter_map(|(_, count)| count.as_f64()).sum()
+pub fn total(counts: &Counts) -> f64 {
+    counts.values().sum()
 }

@@ -18,11 +18,11 @@ use zk_bootstrap::agent::{Agent, ApplyError, Look, Outcome, Pace, World as Agent
 use zk_bootstrap::aws::record::Record;
 use zk_bootstrap::aws::register::{Created, Log};
 use zk_bootstrap::clock;
+use zk_bootstrap::config::Settings;
 use zk_bootstrap::model::claim::{ClaimName, Register};
 use zk_bootstrap::model::disk::Disk;
 use zk_bootstrap::model::fleet::{Fleet, Instance, InstanceState, Lifecycle, Me};
 use zk_bootstrap::model::plan::{Action, Plan, Situation};
-use zk_bootstrap::model::policy::{ClientBind, Policy, Ports, Recovery, WhenAllIsLost};
 use zk_bootstrap::model::probe::Probe;
 use zk_bootstrap::model::snapshot::{Answer, Service, Snapshot};
 
@@ -62,6 +62,7 @@ impl AgentWorld for Claimant {
         Snapshot {
             at: clock::now(),
             me: known(self.me.clone()),
+            notice: known(None),
             fleet: known(Fleet::clone(&self.fleet)),
             register: self.register.take().unwrap_or_else(not_asked),
             claiming: self.claiming.clone(),
@@ -80,7 +81,12 @@ impl AgentWorld for Claimant {
             source: source.into(),
         };
         match action {
-            Action::CreateLogGroup => self.log.create_group().await.map_err(failed)?,
+            Action::CreateLogGroup => {
+                if self.log.create_group().await.map_err(failed)? == Created::Before {
+                    let by = "the log group exists by now".to_owned();
+                    return Ok(Outcome::Preceded { by });
+                }
+            }
             Action::Claim { claim, server } => {
                 let record = Record::claimed(&self.me, GROUP, *server);
                 match self.log.claim(*claim, &record).await.map_err(failed)? {
@@ -186,7 +192,7 @@ async fn claim(claimant: Claimant) {
         .bytes()
         .map(u64::from)
         .sum();
-    let mut agent = Agent::new(claimant, policy(), pace(), seed);
+    let mut agent = Agent::new(claimant, Settings::default().policy(), pace(), seed);
     loop {
         let tick = agent.tick().await;
         match tick.plan.situation {
@@ -235,6 +241,8 @@ fn fleet() -> Fleet {
         zone: "eu-west-1a".to_owned(),
         state: InstanceState::Running,
         lifecycle: Lifecycle::InService,
+        held: false,
+        protected: false,
         launched: clock::now(),
         tags: BTreeMap::new(),
     };
@@ -244,22 +252,7 @@ fn fleet() -> Fleet {
         desired: Some(u32::from(MOST)),
         instances: (1..=MOST).map(|n| (id(n), instance(n))).collect(),
         asked: BTreeSet::new(),
-    }
-}
-
-fn policy() -> Policy {
-    Policy {
-        ports: Ports {
-            client: 2181,
-            quorum: 2888,
-            election: 3888,
-        },
-        client_bind: ClientBind::All,
-        floor: 3,
-        when_all_is_lost: WhenAllIsLost::Wait,
-        recovery: Recovery::Auto,
-        claim_grace: Duration::from_secs(300),
-        absence_proof: Duration::from_secs(7200),
+        hooks: Vec::new(),
     }
 }
 

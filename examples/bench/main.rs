@@ -15,12 +15,13 @@ mod claims;
 mod resources;
 mod table;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use zookeeper_client::Error;
 
-use self::agents::Calls;
+use self::agents::{Calls, Counts, total};
 use self::table::{Row, median};
 use self::world::client::{Client, mode};
 use self::world::instance::Image;
@@ -91,6 +92,7 @@ fn main() {
     rows.extend(call_rows(&calls, &idle));
     rows.extend(claims::rows(&image));
     table::print(&rows);
+    print_calls(&calls);
     println!("\n{HOW}");
 }
 
@@ -108,14 +110,14 @@ fn ratios(hand: &[Times], agents: &[Times]) -> Vec<Row> {
 }
 
 fn call_rows(calls: &[Calls], idle: &resources::Idle) -> Vec<Row> {
-    let row = |what, of: fn(&Calls) -> f64, target| {
-        let count = median(calls.iter().map(of));
+    let row = |what, of: fn(&Calls) -> &Counts, target| {
+        let count = median(calls.iter().map(|calls| total(of(calls))));
         Row::figure(what, count, "calls", target)
     };
     vec![
-        row("AWS calls an instance, founding", |c| c.found, Some(12.0)),
-        row("AWS calls of the newcomer, joining", |c| c.join, None),
-        row("AWS calls of the newcomer, swapping", |c| c.swap, None),
+        row("AWS calls an instance, founding", |c| &c.found, Some(12.0)),
+        row("AWS calls of the newcomer, joining", |c| &c.join, None),
+        row("AWS calls of the newcomer, swapping", |c| &c.swap, None),
         Row::figure(
             "AWS calls a minute when idle",
             idle.calls,
@@ -123,6 +125,25 @@ fn call_rows(calls: &[Calls], idle: &resources::Idle) -> Vec<Row> {
             Some(6.0),
         ),
     ]
+}
+
+/// What the calls of an instance are.
+fn print_calls(calls: &[Calls]) {
+    let changes: [fn(&Calls) -> &Counts; 3] = [|c| &c.found, |c| &c.join, |c| &c.swap];
+    let all = calls.iter().flat_map(|calls| changes.map(|of| of(calls)));
+    let actions: BTreeSet<&String> = all.flat_map(BTreeMap::keys).collect();
+    println!(
+        "\n{:<42}{:>14}{:>10}{:>9}",
+        "AWS calls", "founding", "joining", "swapping"
+    );
+    for action in actions {
+        let count = |of: fn(&Calls) -> &Counts| {
+            let counts = calls.iter().map(of);
+            median(counts.map(|counts| counts.get(action).copied().unwrap_or_default()))
+        };
+        let [found, join, swap] = changes.map(count);
+        println!("{action:<42}{found:>14.2}{join:>10.2}{swap:>9.2}");
+    }
 }
 
 /// Waits until each of these servers serves as a voter, and then acknowledges a write.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::json;
 use zk_bootstrap::clock;
 
-use crate::agents::total;
+use crate::agents::{counts, total};
 use crate::table::{Row, median};
 use crate::world::World;
 use crate::world::instance::Image;
@@ -53,7 +53,11 @@ pub fn idle(mut world: World) -> Idle {
     Idle {
         cpu: worst(&mut used.map(|used| used / seconds * 100.0)),
         resident: worst(&mut pids.iter().map(|pid| resident(*pid))),
-        calls: worst(&mut ids.iter().map(|id| total(&calls[id]) * 60.0 / seconds)),
+        calls: worst(
+            &mut ids
+                .iter()
+                .map(|id| total(&counts(&calls[id])) * 60.0 / seconds),
+        ),
     }
 }
 

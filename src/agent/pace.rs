@@ -22,6 +22,8 @@ pub struct Pace {
 
 /// A server boots in about this time, and until then nobody else is asked what keeps it.
 const BOOT: Duration = Duration::from_secs(2);
+/// While it does, AWS's answers may be this old: what they could tell of it is rare and slow.
+const YOUNG: Duration = Duration::from_secs(8);
 /// Waiting for a server is made longer than it is by at most this part of it.
 const COARSENESS: u32 = 16;
 
@@ -65,7 +67,7 @@ impl Rhythm {
     /// What to look at next. After one's own progress, and after somebody else's, only what one's
     /// own actions made outdated is asked of AWS again; what is waited for is asked each time.
     /// One's own server shows here; whatever keeps it shows elsewhere, and is looked for now and
-    /// then.
+    /// then, at the peers first.
     fn look(&mut self, plan: &Plan, applied: Applied, (first, progress): (bool, bool)) -> Look {
         let wholly = applied == Applied::Wholly;
         let here = plan.next == Next::Here && wholly && !first;
@@ -78,6 +80,7 @@ impl Rhythm {
         let settled = wholly && plan.next == Next::AtLeisure;
         let no_older_than = match progress || settled || applied == Applied::Overtaken {
             true => self.pace.aws,
+            false if here => YOUNG.min(self.pace.aws),
             false => Duration::ZERO,
         };
         Look::Everywhere { no_older_than }

@@ -21,7 +21,7 @@ const STREAMS_A_CALL: usize = 100;
 /// within which it counts ([`crate::model::claim::OWNER_RECORD_LIMIT`]).
 const RECORD_ATTEMPTS: u32 = 5;
 
-/// Whether a stream was created.
+/// Whether a stream, or the log group, was created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Created {
     /// By this call.
@@ -140,7 +140,7 @@ impl Log {
     ///
     /// # Errors
     /// When the call failed.
-    pub async fn create_group(&self) -> Result<(), AwsError> {
+    pub async fn create_group(&self) -> Result<Created, AwsError> {
         let request = self.client.create_log_group().log_group_name(&self.group);
         match request.send().await {
             Err(error)
@@ -149,9 +149,10 @@ impl Log {
                     CreateLogGroupError::is_resource_already_exists_exception,
                 ) =>
             {
-                Ok(())
+                Ok(Created::Before)
             }
-            answer => answer.map(|_| ()).map_err(failed("logs:CreateLogGroup")),
+            Err(error) => Err(failed("logs:CreateLogGroup")(error)),
+            Ok(_) => Ok(Created::Now),
         }
     }
 

@@ -199,6 +199,13 @@ pub fn load(path: &Path) -> Result<Loaded, ConfigError> {
     })
 }
 
+/// What holds where nothing is set.
+impl Default for Settings {
+    fn default() -> Self {
+        keys::settings(&mut reader::Reader::new(BTreeMap::new()))
+    }
+}
+
 impl Settings {
     /// What decides.
     pub fn policy(&self) -> Policy {

@@ -125,7 +125,8 @@ fn journal(view: View, id: ServerId) -> Option<Action> {
     let (claim, newest) = view.register().ok()?.newest(Slot::Server(id))?;
     let mine = newest.valid_owner()?.instance == view.me.instance;
     let milestone = Milestone::Joined;
-    (mine && !newest.journal.contains_key(&milestone)).then_some(Action::Journal { claim, milestone })
+    (mine && !newest.journal.contains_key(&milestone))
+        .then_some(Action::Journal { claim, milestone })
 }
 
 fn tags(view: View, id: ServerId) -> Option<Action> {

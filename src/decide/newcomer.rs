@@ -3,7 +3,7 @@
 use super::formation::{self, Formation, Founded};
 use super::view::View;
 use super::{acts, files, identity, joiner, waits};
-use crate::model::claim::{Milestone, Slot};
+use crate::model::claim::{Milestone, Register, Slot};
 use crate::model::fleet::Fleet;
 use crate::model::id::ServerId;
 use crate::model::plan::{Action, Next, Plan, Situation, Waiting};
@@ -29,7 +29,7 @@ pub fn plan(view: View) -> Result<Plan, Waiting> {
         if let Some(claim) = identity::claiming(view) {
             return Ok(waits(Situation::Claiming, Waiting::OwnerRecord { claim }));
         }
-        return Ok(claim_id(view, fleet, &formation));
+        return Ok(claim_id(view, fleet, register, &formation));
     };
     Ok(match formation {
         Formation::Halted(waiting) => waits(Situation::Halted, waiting),
@@ -41,9 +41,10 @@ pub fn plan(view: View) -> Result<Plan, Waiting> {
     })
 }
 
-/// Claims an id, and with it the marker where nothing was ever founded: both are read back
-/// together before anything rests on them.
-fn claim_id(view: View, fleet: &Fleet, formation: &Formation) -> Plan {
+/// Claims an id, and with it the marker where nobody came before: both are read back together
+/// before anything rests on them. Who finds claims already would come too late for the marker;
+/// should it still be free when the id is read back, it is claimed then.
+fn claim_id(view: View, fleet: &Fleet, register: &Register, formation: &Formation) -> Plan {
     let Some(claim) = identity::choose(view, fleet) else {
         let waiting = match identity::pending(view) {
             Some((claim, left)) => Waiting::Grace { claim, left },
@@ -55,11 +56,11 @@ fn claim_id(view: View, fleet: &Fleet, formation: &Formation) -> Plan {
         unreachable!("only server ids are chosen")
     };
     let mut actions = Vec::new();
-    if view.register().is_ok_and(|register| !register.exists) {
+    if !register.exists {
         actions.push(Action::CreateLogGroup);
     }
     actions.push(Action::Claim { claim, server });
-    if let Formation::Open(marker) = formation {
+    if let (Formation::Open(marker), true) = (formation, register.claims.is_empty()) {
         actions.push(Action::Claim {
             claim: *marker,
             server,

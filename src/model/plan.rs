@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::claim::{ClaimName, Milestone};
+use super::claim::{ClaimName, Milestone, Slot};
 use super::disk::Identity;
 use super::ensemble::Ensemble;
 use super::fleet::Transition;
@@ -192,6 +192,13 @@ pub enum Action {
         /// What cannot be mended here.
         why: String,
     },
+}
+
+impl Action {
+    /// Whether this claims the right to found.
+    pub fn founds(&self) -> bool {
+        matches!(self, Action::Claim { claim, .. } if claim.slot == Slot::Ensemble)
+    }
 }
 
 /// What must happen elsewhere first, in the operator's nouns.

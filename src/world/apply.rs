@@ -35,11 +35,7 @@ const PUBLIC: u32 = 0o644;
 /// Carries out one action.
 pub async fn apply(world: &mut RealWorld, action: &Action) -> Applied {
     match action {
-        Action::CreateLogGroup => {
-            world.elsewhere.aws()?.log.create_group().await?;
-            world.elsewhere.register_is_outdated();
-            Ok(Outcome::Done)
-        }
+        Action::CreateLogGroup => world.create_log_group().await,
         Action::Claim { claim, server } => world.claim(*claim, *server).await,
         Action::Journal { claim, milestone } => world.journal(*claim, *milestone).await,
         Action::Testify { claim, testimony } => world.testify(*claim, testimony).await,
@@ -90,11 +86,22 @@ impl RealWorld {
             .ok_or_else(|| "this instance is not known".into())
     }
 
+    async fn create_log_group(&mut self) -> Applied {
+        let created = self.elsewhere.aws()?.log.create_group().await?;
+        self.elsewhere.heard.register_is_outdated();
+        Ok(match created {
+            Created::Now => Outcome::Done,
+            Created::Before => Outcome::Preceded {
+                by: "the log group exists by now".to_owned(),
+            },
+        })
+    }
+
     async fn claim(&mut self, claim: ClaimName, server: ServerId) -> Applied {
         let aws = self.elsewhere.aws()?;
         let record = Record::claimed(&self.known_me()?, &aws.scheme.name(), server);
         let created = aws.log.claim(claim, &record).await;
-        self.elsewhere.register_is_outdated();
+        self.elsewhere.heard.register_is_outdated();
         match created? {
             Created::Now => {
                 self.claiming.insert(claim, clock::instant());
@@ -110,7 +117,8 @@ impl RealWorld {
         let written =
             |me: &Me, group: &str, server| Record::milestone(me, group, server, milestone);
         self.write(claim, written).await?;
-        self.elsewhere.note_milestone(claim, milestone);
+        let heard = &mut self.elsewhere.heard;
+        heard.note_milestone(claim, milestone, clock::now());
         Ok(Outcome::Done)
     }
 
@@ -118,13 +126,13 @@ impl RealWorld {
         let said =
             |me: &Me, group: &str, server| Record::testimony(me, group, server, testimony.clone());
         self.write(claim, said).await?;
-        self.elsewhere.register_is_outdated();
+        self.elsewhere.heard.register_is_outdated();
         Ok(Outcome::Done)
     }
 
     async fn take_back(&mut self, claim: ClaimName) -> Applied {
         self.write(claim, Record::took_back).await?;
-        self.elsewhere.register_is_outdated();
+        self.elsewhere.heard.register_is_outdated();
         Ok(Outcome::Done)
     }
 
@@ -151,7 +159,7 @@ impl RealWorld {
         record: impl FnOnce(&Me, &str, ServerId) -> Record,
     ) -> Result<(), Failure> {
         let aws = self.elsewhere.aws()?;
-        let register = self.elsewhere.register.known();
+        let register = self.elsewhere.heard.register.known();
         let owner = register.and_then(|r| r.claims.get(&claim)?.owner.as_ref());
         let server = owner.ok_or("the claim's record is not known")?.server;
         let record = record(&self.known_me()?, &aws.scheme.name(), server);
@@ -165,7 +173,7 @@ impl RealWorld {
         let tags = wanted.iter().map(|(key, v)| (key.clone(), value(v)));
         let tags: BTreeMap<String, String> = tags.collect();
         tags::set(&self.elsewhere.aws()?.configuration, &me, &tags).await?;
-        self.elsewhere.note_tags(&me, tags);
+        self.elsewhere.heard.note_tags(&me, tags);
         Ok(Outcome::Done)
     }
 

@@ -1,40 +1,29 @@
 //! What is heard of the others: AWS's answers and the peers' servers, kept between looks.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::answer;
-use crate::agent::chain;
+use crate::agent::{Heard, chain};
 use crate::aws::fleet::{Reader, Scheme};
 use crate::aws::register::Log;
 use crate::aws::{Access, AwsError, Metadata, SdkConfig, configure, imds};
 use crate::clock;
 use crate::config::{self, Settings};
-use crate::model::claim::{ClaimName, Milestone, Register};
-use crate::model::fleet::{Fleet, InstanceState, Me};
-use crate::model::id::InstanceId;
+use crate::model::fleet::Me;
 use crate::model::probe::Probe;
 use crate::model::snapshot::Answer;
 use crate::zookeeper::four_letter::{Depth, probe};
 
-/// EC2 and the group are not asked more often, however urgent: what they tell of a change lags by
-/// more, and they are throttled first.
-const FLEET_PAUSE: Duration = Duration::from_secs(1);
-
-/// What was heard, and when.
+/// What was heard, and the clients that ask.
 #[derive(Debug)]
 pub struct Elsewhere {
     aws: Option<Aws>,
-    pub fleet: Answer<Fleet>,
-    fleet_asked: Option<Instant>,
-    pub register: Answer<Register>,
-    register_asked: Option<Instant>,
-    pub peers: BTreeMap<InstanceId, Probe>,
+    pub heard: Heard,
     /// Whether anybody served when it was last looked.
     serves: bool,
-    /// Where the peers live, by the last fleet that was seen: they are asked even when AWS is not.
-    addresses: BTreeMap<InstanceId, IpAddr>,
+    /// From when on time is counted here.
+    beginning: Instant,
 }
 
 /// The clients, once region and group are known.
@@ -50,20 +39,11 @@ impl Default for Elsewhere {
     fn default() -> Self {
         Elsewhere {
             aws: None,
-            fleet: not_asked(),
-            fleet_asked: None,
-            register: not_asked(),
-            register_asked: None,
-            peers: BTreeMap::new(),
+            heard: Heard::default(),
             serves: false,
-            addresses: BTreeMap::new(),
+            beginning: clock::instant(),
         }
     }
-}
-
-fn not_asked<T>() -> Answer<T> {
-    let why = "not asked yet".to_owned();
-    Answer::Unknown { why }
 }
 
 impl Elsewhere {
@@ -77,16 +57,16 @@ impl Elsewhere {
         no_older_than: Duration,
     ) {
         let serves = |probe: &Probe| probe.serving().is_some();
-        self.serves = serves(own) || self.peers.values().any(serves);
-        let is_older = |asked: Option<Instant>, limit| asked.is_none_or(|at| at.elapsed() >= limit);
+        self.serves = serves(own) || self.heard.peers.values().any(serves);
+        let now = self.beginning.elapsed();
         let wanted = (
-            is_older(self.fleet_asked, no_older_than.max(FLEET_PAUSE)),
-            is_older(self.register_asked, no_older_than),
+            self.heard.wants_fleet(now, no_older_than),
+            self.heard.wants_register(now, no_older_than),
         );
         if wanted != (false, false) {
             self.ask_aws(settings, metadata, me, wanted).await;
         }
-        self.ask_peers(settings, me).await;
+        self.ask_peers(settings).await;
     }
 
     async fn ask_aws(
@@ -96,7 +76,7 @@ impl Elsewhere {
         me: &Me,
         (fleet_wanted, register_wanted): (bool, bool),
     ) {
-        let owners = self.owners();
+        let owners = self.heard.owners();
         let serves = &self.serves;
         let aws = match &mut self.aws {
             Some(aws) => aws,
@@ -104,8 +84,8 @@ impl Elsewhere {
                 Ok(aws) => unset.insert(aws),
                 Err(error) => {
                     let why = chain(&error);
-                    self.fleet = Answer::Unknown { why: why.clone() };
-                    self.register = Answer::Unknown { why };
+                    self.heard.fleet = Answer::Unknown { why: why.clone() };
+                    self.heard.register = Answer::Unknown { why };
                     return;
                 }
             },
@@ -129,79 +109,30 @@ impl Elsewhere {
             }
         };
         let (fleet, register) = tokio::join!(fleet, register);
-        let now = clock::instant();
+        let now = self.beginning.elapsed();
         if let Some(fleet) = fleet {
-            self.fleet = fleet;
-            self.fleet_asked = Some(now);
+            self.heard.hear_fleet(now, &me.instance, fleet);
         }
         if let Some(register) = register {
-            self.register = register;
-            self.register_asked = Some(now);
+            self.heard.hear_register(now, register);
         }
-        self.note_addresses(me);
-    }
-
-    /// Those who hold claims may have left the group: they are asked for by their ids.
-    fn owners(&self) -> BTreeSet<InstanceId> {
-        let claims = self.register.known().map(|r| r.claims.values());
-        let owners = claims
-            .into_iter()
-            .flatten()
-            .filter_map(|c| c.owner.as_ref());
-        owners.map(|owner| owner.instance.clone()).collect()
-    }
-
-    fn note_addresses(&mut self, me: &Me) {
-        let Some(fleet) = self.fleet.known() else {
-            return;
-        };
-        let others = fleet.instances.iter().filter(|(id, i)| {
-            let may_run = !matches!(i.state, InstanceState::Terminated | InstanceState::Stopped);
-            may_run && **id != me.instance
-        });
-        let addresses = others.filter_map(|(id, i)| Some((id.clone(), i.address?)));
-        self.addresses = addresses.collect();
     }
 
     /// All at once, each within its deadline.
-    async fn ask_peers(&mut self, settings: &Settings, me: &Me) {
+    async fn ask_peers(&mut self, settings: &Settings) {
         let deadline = settings.pace.probe_deadline;
         let mut asked = tokio::task::JoinSet::new();
-        for (id, address) in &self.addresses {
+        for (id, address) in self.heard.addresses() {
             let id = id.clone();
             let server = SocketAddr::new(*address, settings.zookeeper.client_port);
             asked.spawn(async move { (id, probe(server, Depth::Peer, deadline).await) });
         }
-        debug_assert!(!self.addresses.contains_key(&me.instance));
-        self.peers = asked.join_all().await.into_iter().collect();
+        self.heard.peers = asked.join_all().await.into_iter().collect();
     }
 
     /// The clients, for the one who acts: a plan that needs them was made from their answers.
     pub fn aws(&self) -> Result<&Aws, &'static str> {
         self.aws.as_ref().ok_or("AWS was not asked yet")
-    }
-
-    /// The register is not what it was.
-    pub fn register_is_outdated(&mut self) {
-        self.register_asked = None;
-    }
-
-    /// What this instance has just written need not be asked for.
-    pub fn note_milestone(&mut self, name: ClaimName, milestone: Milestone) {
-        if let Answer::Known { value, .. } = &mut self.register
-            && let Some(claim) = value.claims.get_mut(&name)
-        {
-            claim.journal.entry(milestone).or_insert(clock::now());
-        }
-    }
-
-    /// What this instance has just tagged itself with need not be asked for.
-    pub fn note_tags(&mut self, me: &InstanceId, tags: BTreeMap<String, String>) {
-        if let Answer::Known { value, .. } = &mut self.fleet
-            && let Some(instance) = value.instances.get_mut(me)
-        {
-            instance.tags.extend(tags);
-        }
     }
 }
 

@@ -186,13 +186,13 @@ impl agent::World for RealWorld {
             at: clock::now(),
             me,
             notice,
-            fleet: self.elsewhere.fleet.clone(),
-            register: self.elsewhere.register.clone(),
+            fleet: self.elsewhere.heard.fleet.clone(),
+            register: self.elsewhere.heard.register.clone(),
             claiming: self.claiming.keys().copied().collect::<BTreeSet<_>>(),
             disk,
             service: answer(service),
             server,
-            peers: self.elsewhere.peers.clone(),
+            peers: self.elsewhere.heard.peers.clone(),
         }
     }
 

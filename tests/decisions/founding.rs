@@ -34,6 +34,25 @@ fn the_first_claimant_claims_the_marker_with_its_id() {
 }
 
 #[test]
+fn who_finds_claims_leaves_the_marker_to_those_before() {
+    given('b', "abc").claim("1", 'a', &[]).prints(
+        "situation: without a server id
+         1. create log stream 2 as server 2",
+    );
+}
+
+#[test]
+fn a_marker_that_those_before_left_is_claimed_when_the_id_is_read_back() {
+    given('b', "abc")
+        .claim("1", 'a', &[])
+        .claim("2", 'b', &[])
+        .prints(
+            "situation: no ensemble exists
+             1. create log stream ensemble as server 2",
+        );
+}
+
+#[test]
 fn whoever_made_the_marker_founds_alone() {
     given('a', "abc")
         .claim("1", 'a', &[])

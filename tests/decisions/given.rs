@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
-use std::time::Duration;
 
 use jiff::{Timestamp, ToSpan};
+use zk_bootstrap::config::Settings;
 use zk_bootstrap::decide;
 use zk_bootstrap::model::claim::{Claim, ClaimName, Lineage, Milestone, Owner, Register};
 use zk_bootstrap::model::disk::{Disk, Identity, ZooCfg};
@@ -13,7 +13,7 @@ use zk_bootstrap::model::fleet::{Fleet, Instance, InstanceState, Lifecycle, Me};
 use zk_bootstrap::model::history::{History, Testimony};
 use zk_bootstrap::model::id::{ConfigVersion, InstanceId, ServerId, Zxid};
 use zk_bootstrap::model::plan::Plan;
-use zk_bootstrap::model::policy::{ClientBind, Policy, Ports, Recovery, WhenAllIsLost};
+use zk_bootstrap::model::policy::Policy;
 use zk_bootstrap::model::probe::{Mode, Probe, Serving};
 use zk_bootstrap::model::snapshot::{Answer, Service, Snapshot};
 
@@ -38,23 +38,9 @@ pub fn id(n: u8) -> ServerId {
     n.try_into().expect("a server id")
 }
 
+/// The default one.
 pub fn policy() -> Policy {
-    Policy {
-        ports: Ports {
-            client: 2181,
-            quorum: 2888,
-            election: 3888,
-        },
-        client_bind: ClientBind::All,
-        floor: 3,
-        when_all_is_lost: WhenAllIsLost::Wait,
-        recovery: Recovery::Auto,
-        leave_on_rebalance: false,
-        protect_voters: true,
-        leave_patience: Duration::from_secs(900),
-        claim_grace: Duration::from_secs(300),
-        absence_proof: Duration::from_secs(3 * 3600),
-    }
+    Settings::default().policy()
 }
 
 fn known<T>(value: T) -> Answer<T> {
@@ -188,7 +174,10 @@ impl Given {
         let claim = Claim {
             created,
             owner,
-            journal: journal.iter().map(|m| (*m, created + 2.seconds())).collect(),
+            journal: journal
+                .iter()
+                .map(|m| (*m, created + 2.seconds()))
+                .collect(),
             testimony: None,
             leave: None,
         };

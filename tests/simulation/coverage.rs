@@ -118,5 +118,10 @@ fn kind(action: &Action) -> &'static str {
         Action::StopServer => "stop",
         Action::AddServer { .. } => "add a server",
         Action::RemoveServers { .. } => "remove servers",
+        Action::AwaitCommit => "await a commit",
+        Action::CompleteHook { .. } => "complete a hook",
+        Action::Heartbeat { .. } => "send a heartbeat",
+        Action::Protect { .. } => "protect",
+        Action::ReportUnhealthy { .. } => "report itself",
     }
 }

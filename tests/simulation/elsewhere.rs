@@ -1,13 +1,13 @@
-//! What an agent heard of the others: the answers of AWS and of the peers, kept between looks
-//! just as the daemon keeps them.
+//! What an agent hears of the others: the answers of AWS and of the peers.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::rc::Rc;
+use std::time::Duration;
 
-use zk_bootstrap::model::claim::{ClaimName, Milestone, Register};
-use zk_bootstrap::model::fleet::{Fleet, InstanceState};
+use zk_bootstrap::agent::Heard;
+use zk_bootstrap::model::claim::Register;
+use zk_bootstrap::model::fleet::Fleet;
 use zk_bootstrap::model::id::{InstanceId, Zxid};
 use zk_bootstrap::model::probe::{Mode, Probe, Serving};
 use zk_bootstrap::model::snapshot::Answer;
@@ -19,16 +19,6 @@ use super::zookeeper::Phase;
 
 /// How long a call takes.
 pub const CALL: Range<Ms> = 5..120;
-
-pub struct Elsewhere {
-    pub fleet: Answer<Fleet>,
-    fleet_asked: Option<Ms>,
-    pub register: Answer<Register>,
-    register_asked: Option<Ms>,
-    pub peers: BTreeMap<InstanceId, Probe>,
-    /// By the last fleet that was seen.
-    addresses: BTreeMap<InstanceId, IpAddr>,
-}
 
 pub fn unknown<T>(why: &str) -> Answer<T> {
     Answer::Unknown {
@@ -48,85 +38,35 @@ async fn ask<T>(region: &Shared, read: impl FnOnce(&mut Region) -> T) -> Answer<
     Answer::Known { at, value }
 }
 
-impl Elsewhere {
-    pub fn new() -> Self {
-        Elsewhere {
-            fleet: unknown("not asked yet"),
-            fleet_asked: None,
-            register: unknown("not asked yet"),
-            register_asked: None,
-            peers: BTreeMap::new(),
-            addresses: BTreeMap::new(),
-        }
+/// Asks AWS what is older than `limit`, and then every peer.
+pub async fn look(heard: &mut Heard, region: &Shared, m: usize, limit: Duration) {
+    let now = || Duration::from_millis(region.borrow().now);
+    let me = region.borrow().machines[m].id.clone();
+    let asked = now();
+    let wanted = (
+        heard.wants_fleet(asked, limit),
+        heard.wants_register(asked, limit),
+    );
+    let owners = heard.owners();
+    if wanted.1 {
+        let register = ask(region, Region::read_register).await;
+        heard.hear_register(now(), register);
     }
-
-    /// Asks AWS what is older than `limit`, and then every peer.
-    pub async fn look(&mut self, region: &Shared, m: usize, limit: Ms) {
-        let now = region.borrow().now;
-        let wanted = |asked: Option<Ms>| asked.is_none_or(|at| now - at >= limit);
-        let (fleet, register) = (wanted(self.fleet_asked), wanted(self.register_asked));
-        let owners = self.owners();
-        if register {
-            self.register = ask(region, Region::read_register).await;
-            self.register_asked = Some(region.borrow().now);
-        }
-        if fleet {
-            self.fleet = ask(region, |region| region.read_fleet(&owners)).await;
-            self.fleet_asked = Some(region.borrow().now);
-        }
-        self.note_addresses(&region.borrow(), m);
-        pause(region, CALL).await;
-        let region = &mut *region.borrow_mut();
-        let probes = self.addresses.iter().map(|(id, address)| {
-            let other = region.machine_at(*address);
-            let probe = match other.filter(|o| region.reach(m, *o)) {
-                Some(other) => region.probe(other),
-                None => unreachable("timed out"),
-            };
-            (id.clone(), probe)
-        });
-        self.peers = probes.collect();
+    if wanted.0 {
+        let fleet = ask(region, |region| region.read_fleet(&owners)).await;
+        heard.hear_fleet(now(), &me, fleet);
     }
-
-    fn owners(&self) -> BTreeSet<InstanceId> {
-        let claims = self.register.known().map(|register| &register.claims);
-        let claims = claims.into_iter().flat_map(BTreeMap::values);
-        let owners = claims.filter_map(|claim| claim.owner.as_ref());
-        owners.map(|owner| owner.instance.clone()).collect()
-    }
-
-    fn note_addresses(&mut self, region: &Region, m: usize) {
-        let Some(fleet) = self.fleet.known() else {
-            return;
+    pause(region, CALL).await;
+    let region = &mut *region.borrow_mut();
+    let probes = heard.addresses().iter().map(|(id, address)| {
+        let other = region.machine_at(*address);
+        let probe = match other.filter(|o| region.reach(m, *o)) {
+            Some(other) => region.probe(other),
+            None => unreachable("timed out"),
         };
-        let own = &region.machines[m].id;
-        let others = fleet.instances.iter().filter(|(id, i)| {
-            let may_run = !matches!(i.state, InstanceState::Terminated | InstanceState::Stopped);
-            may_run && *id != own
-        });
-        let addresses = others.filter_map(|(id, i)| Some((id.clone(), i.address?)));
-        self.addresses = addresses.collect();
-    }
-
-    pub fn register_is_outdated(&mut self) {
-        self.register_asked = None;
-    }
-
-    pub fn note_milestone(&mut self, name: ClaimName, milestone: Milestone) {
-        if let Answer::Known { value, .. } = &mut self.register
-            && let Some(claim) = value.claims.get_mut(&name)
-        {
-            claim.journal.insert(milestone);
-        }
-    }
-
-    pub fn note_tags(&mut self, me: &InstanceId, tags: BTreeMap<String, String>) {
-        if let Answer::Known { value, .. } = &mut self.fleet
-            && let Some(instance) = value.instances.get_mut(me)
-        {
-            instance.tags.extend(tags);
-        }
-    }
+        (id.clone(), probe)
+    });
+    heard.peers = probes.collect();
 }
 
 fn unreachable(why: &str) -> Probe {

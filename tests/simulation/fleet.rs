@@ -248,6 +248,7 @@ impl Region {
             group: GROUP.to_owned(),
             desired: Some(self.group.desired),
             asked: strangers.cloned().collect(),
+            hooks: Vec::new(),
             instances,
         }
     }
@@ -263,6 +264,8 @@ impl Region {
             zone: "eu-west-1a".to_owned(),
             state,
             lifecycle,
+            held: false,
+            protected: false,
             launched: self.at(machine.launched),
             tags: machine.tags.clone(),
         })

@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use jiff::Timestamp;
+use zk_bootstrap::config::Settings;
 use zk_bootstrap::model::claim::ClaimName;
-use zk_bootstrap::model::policy::{ClientBind, Policy, Ports, Recovery, WhenAllIsLost};
+use zk_bootstrap::model::policy::{Policy, WhenAllIsLost};
 
 use super::coverage::Coverage;
 use super::fleet::{Change, Group, Machine};
@@ -139,21 +140,13 @@ pub fn timestamp(ms: Ms) -> Timestamp {
     Timestamp::from_millisecond(BEGINNING + ms).expect("a time of this century")
 }
 
-/// The settings of every history; the two long periods are shorter than in real life, in
-/// proportion to how soon the simulated EC2 forgets.
+/// The default settings, but for two: a history goes on when all is lost, and absence proves a
+/// termination earlier, in proportion to how soon the simulated EC2 forgets.
 pub fn policy() -> Policy {
     Policy {
-        ports: Ports {
-            client: 2181,
-            quorum: 2888,
-            election: 3888,
-        },
-        client_bind: ClientBind::All,
-        floor: 3,
         when_all_is_lost: WhenAllIsLost::Refound,
-        recovery: Recovery::Auto,
-        claim_grace: Duration::from_secs(300),
         absence_proof: Duration::from_secs(20 * 60),
+        ..Settings::default().policy()
     }
 }
 

@@ -64,6 +64,13 @@ impl Streams {
         Some((*name, stream))
     }
 
+    /// Creates the log group; false when it exists.
+    pub fn create_group(&mut self, now: Ms) -> bool {
+        let absent = self.group.is_none();
+        self.group.get_or_insert(now);
+        absent
+    }
+
     /// Creates a stream; false when it exists.
     pub fn create(&mut self, name: ClaimName, by: usize, now: Ms) -> bool {
         self.creates += 1;
@@ -111,7 +118,7 @@ impl Streams {
 
 fn claim<'a>(created: Ms, events: impl Iterator<Item = &'a (Ms, Event)>) -> Claim {
     let mut owner = None;
-    let mut journal = BTreeSet::new();
+    let mut journal = BTreeMap::new();
     let mut testimony = None;
     for (at, event) in events {
         match event {
@@ -124,7 +131,7 @@ fn claim<'a>(created: Ms, events: impl Iterator<Item = &'a (Ms, Event)>) -> Clai
             }
             Event::Claimed(_) => {}
             Event::Note(milestone) => {
-                journal.insert(*milestone);
+                journal.entry(*milestone).or_insert(timestamp(*at));
             }
             Event::Testified(newer) => testimony = Some(newer.clone()),
             Event::TookBack => testimony = None,

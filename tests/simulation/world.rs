@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::rc::Rc;
 use std::task::Poll;
 
-use zk_bootstrap::agent::{ApplyError, Look, Outcome, World};
+use zk_bootstrap::agent::{ApplyError, Heard, Look, Outcome, World};
 use zk_bootstrap::decide::safety;
 use zk_bootstrap::model::claim::{ClaimName, Milestone, Owner};
 use zk_bootstrap::model::fleet::Me;
@@ -17,7 +17,7 @@ use zk_bootstrap::model::plan::{Action, Plan};
 use zk_bootstrap::model::policy::Policy;
 use zk_bootstrap::model::snapshot::{Answer, Service, Snapshot};
 
-use super::elsewhere::{CALL, Elsewhere, unknown};
+use super::elsewhere::{self, CALL, unknown};
 use super::leader::Reconfig;
 use super::mutations::Mutation;
 use super::region::{GROUP, Ms, Region, SECOND, Shared};
@@ -29,7 +29,7 @@ pub struct Simulated {
     policy: Policy,
     mutation: Option<Mutation>,
     claiming: BTreeMap<ClaimName, Ms>,
-    elsewhere: Elsewhere,
+    heard: Heard,
 }
 
 const HERE: Range<Ms> = 1..8;
@@ -65,7 +65,7 @@ impl Simulated {
             policy,
             mutation,
             claiming: BTreeMap::new(),
-            elsewhere: Elsewhere::new(),
+            heard: Heard::default(),
         }
     }
 
@@ -94,7 +94,7 @@ impl Simulated {
     }
 
     async fn claim(&mut self, claim: ClaimName, server: ServerId) -> Applied {
-        self.elsewhere.register_is_outdated();
+        self.heard.register_is_outdated();
         let m = self.m;
         let create = |region: &mut Region| region.streams.create(claim, m, region.now);
         let created = self.tell(create).await?;
@@ -133,7 +133,11 @@ impl Simulated {
                 return Err("no such stream");
             }
         }
-        self.elsewhere.note_milestone(claim, milestone);
+        let at = {
+            let region = self.region.borrow();
+            region.at(region.now)
+        };
+        self.heard.note_milestone(claim, milestone, at);
         Ok(Outcome::Done)
     }
 
@@ -144,7 +148,7 @@ impl Simulated {
         if !self.tell(put).await? {
             return Err("no such stream");
         }
-        self.elsewhere.register_is_outdated();
+        self.heard.register_is_outdated();
         Ok(Outcome::Done)
     }
 
@@ -153,7 +157,7 @@ impl Simulated {
         if !self.tell(put).await? {
             return Err("no such stream");
         }
-        self.elsewhere.register_is_outdated();
+        self.heard.register_is_outdated();
         Ok(Outcome::Done)
     }
 
@@ -163,7 +167,7 @@ impl Simulated {
         let (m, tagged) = (self.m, tags.clone());
         self.tell(|region| region.machines[m].tags.extend(tagged))
             .await?;
-        self.elsewhere.note_tags(&self.me().instance, tags);
+        self.heard.note_tags(&self.me().instance, tags);
         Ok(Outcome::Done)
     }
 
@@ -208,13 +212,14 @@ impl Simulated {
     async fn act(&mut self, action: &Action) -> Applied {
         match action {
             Action::CreateLogGroup => {
-                self.elsewhere.register_is_outdated();
-                self.tell(|region| {
-                    let now = region.now;
-                    region.streams.group.get_or_insert(now);
+                self.heard.register_is_outdated();
+                let create = |region: &mut Region| region.streams.create_group(region.now);
+                Ok(match self.tell(create).await? {
+                    true => Outcome::Done,
+                    false => Outcome::Preceded {
+                        by: "the log group exists".to_owned(),
+                    },
                 })
-                .await?;
-                Ok(Outcome::Done)
             }
             Action::Claim { claim, server } => self.claim(*claim, *server).await,
             Action::Journal { claim, milestone } => self.journal(*claim, *milestone).await,
@@ -259,8 +264,7 @@ impl World for Simulated {
             )
         };
         if let Look::Everywhere { no_older_than } = look {
-            let limit = Ms::try_from(no_older_than.as_millis()).unwrap_or(Ms::MAX);
-            self.elsewhere.look(&self.region, self.m, limit).await;
+            elsewhere::look(&mut self.heard, &self.region, self.m, no_older_than).await;
         }
         let region = self.region.borrow();
         let at = region.at(region.now);
@@ -269,13 +273,14 @@ impl World for Simulated {
         let mut snapshot = Snapshot {
             at,
             me: Answer::Known { at, value: me },
-            fleet: self.elsewhere.fleet.clone(),
-            register: self.elsewhere.register.clone(),
+            notice: Answer::Known { at, value: None },
+            fleet: self.heard.fleet.clone(),
+            register: self.heard.register.clone(),
             claiming: self.claiming.keys().copied().collect(),
             disk,
             service,
             server,
-            peers: self.elsewhere.peers.clone(),
+            peers: self.heard.peers.clone(),
         };
         if let Some(mutation) = self.mutation {
             mutation.distort(&mut snapshot);

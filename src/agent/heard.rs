@@ -1,0 +1,126 @@
+//! What was heard of the others: AWS's answers and the peers', kept between looks.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::model::claim::{ClaimName, Milestone, Register};
+use crate::model::fleet::{Fleet, InstanceState};
+use crate::model::id::InstanceId;
+use crate::model::probe::Probe;
+use crate::model::snapshot::Answer;
+
+/// EC2 and the group are not asked more often, however urgent: what they tell of a change lags by
+/// more, and they are throttled first.
+const FLEET_PAUSE: Duration = Duration::from_secs(1);
+
+/// The cache of a world. It asks nobody itself, and knows the time only as it is told: since some
+/// moment that stays the same, by a clock that never goes back.
+#[derive(Debug)]
+pub struct Heard {
+    /// What EC2 and the group answered last.
+    pub fleet: Answer<Fleet>,
+    /// What the register's log group holds, with what this instance has written into it since.
+    pub register: Answer<Register>,
+    /// What the other instances' servers answered last.
+    pub peers: BTreeMap<InstanceId, Probe>,
+    fleet_asked: Option<Duration>,
+    register_asked: Option<Duration>,
+    addresses: BTreeMap<InstanceId, IpAddr>,
+}
+
+impl Default for Heard {
+    fn default() -> Self {
+        Heard {
+            fleet: not_asked(),
+            register: not_asked(),
+            peers: BTreeMap::new(),
+            fleet_asked: None,
+            register_asked: None,
+            addresses: BTreeMap::new(),
+        }
+    }
+}
+
+fn not_asked<T>() -> Answer<T> {
+    let why = "not asked yet".to_owned();
+    Answer::Unknown { why }
+}
+
+impl Heard {
+    /// Whether EC2 and the group are to be asked `now`, when their answer may be `no_older_than`.
+    pub fn wants_fleet(&self, now: Duration, no_older_than: Duration) -> bool {
+        is_older(self.fleet_asked, now, no_older_than.max(FLEET_PAUSE))
+    }
+
+    /// Whether the register is to be read `now`, when what is known of it may be `no_older_than`.
+    pub fn wants_register(&self, now: Duration, no_older_than: Duration) -> bool {
+        is_older(self.register_asked, now, no_older_than)
+    }
+
+    /// EC2 and the group have answered instance `me`, or have failed to.
+    pub fn hear_fleet(&mut self, now: Duration, me: &InstanceId, fleet: Answer<Fleet>) {
+        self.fleet = fleet;
+        self.fleet_asked = Some(now);
+        let Some(fleet) = self.fleet.known() else {
+            return;
+        };
+        let others = fleet.instances.iter().filter(|(id, i)| {
+            let may_run = !matches!(i.state, InstanceState::Terminated | InstanceState::Stopped);
+            may_run && *id != me
+        });
+        let addresses = others.filter_map(|(id, i)| Some((id.clone(), i.address?)));
+        self.addresses = addresses.collect();
+    }
+
+    /// The register was read, or could not be.
+    pub fn hear_register(&mut self, now: Duration, register: Answer<Register>) {
+        self.register = register;
+        self.register_asked = Some(now);
+    }
+
+    /// Where the other servers live, by the last fleet that was seen: they are asked even when AWS
+    /// is not.
+    pub fn addresses(&self) -> &BTreeMap<InstanceId, IpAddr> {
+        &self.addresses
+    }
+
+    /// Those who hold claims may have left the group: they are asked for by their ids.
+    pub fn owners(&self) -> BTreeSet<InstanceId> {
+        let claims = self.register.known().map(|r| r.claims.values());
+        let owners = claims
+            .into_iter()
+            .flatten()
+            .filter_map(|c| c.owner.as_ref());
+        owners.map(|owner| owner.instance.clone()).collect()
+    }
+
+    /// The register is not what it was.
+    pub fn register_is_outdated(&mut self) {
+        self.register_asked = None;
+    }
+
+    /// What this instance has just written need not be asked for.
+    pub fn note_milestone(&mut self, name: ClaimName, milestone: Milestone, at: Timestamp) {
+        if let Answer::Known { value, .. } = &mut self.register
+            && let Some(claim) = value.claims.get_mut(&name)
+        {
+            claim.journal.entry(milestone).or_insert(at);
+        }
+    }
+
+    /// What this instance has just tagged itself with need not be asked for.
+    pub fn note_tags(&mut self, me: &InstanceId, tags: BTreeMap<String, String>) {
+        if let Answer::Known { value, .. } = &mut self.fleet
+            && let Some(instance) = value.instances.get_mut(me)
+        {
+            instance.tags.extend(tags);
+        }
+    }
+}
+
+fn is_older(asked: Option<Duration>, now: Duration, limit: Duration) -> bool {
+    asked.is_none_or(|at| now.saturating_sub(at) >= limit)
+}
