@@ -1,0 +1,84 @@
+//! Claims have terms: an id is never held twice, and who dies does not keep one.
+
+use stateright::Property;
+
+use super::look::{Eyes, policy};
+use super::mutations::Mutation;
+use super::protocol::{Given, Protocol, holds, is_refuted, never};
+use super::state::{Adversity, Broke, Instance, InstanceState, State};
+
+/// Nobody uses an id that another uses who may live.
+fn one_holder(state: &State) -> bool {
+    let mut used: Vec<u8> = Vec::new();
+    let left = state.instances.iter().filter(|i| i.is_left());
+    left.filter_map(|i| i.disk.myid).all(|id| {
+        let first = !used.contains(&id);
+        used.push(id);
+        first
+    })
+}
+
+fn all_hold(state: &State) -> bool {
+    let mut running = state.instances.iter().filter(|i| i.runs());
+    running.all(|i| i.disk.myid.is_some())
+}
+
+fn taken_again(state: &State) -> bool {
+    let mut later = state.streams.iter().filter(|(name, _)| name.term > 1);
+    later.any(|(name, stream)| {
+        let uses = |m| state.at(m).disk.myid == Some(name.slot);
+        stream.owner().is_some_and(uses)
+    })
+}
+
+const ONE: &str = "an id has one holder";
+
+fn properties() -> Vec<Property<Protocol>> {
+    vec![
+        Property::always(ONE, |_, s| one_holder(s)),
+        Property::always("the safety checker agrees", |_, s| never(s, Broke::Unsafe)),
+        Property::sometimes("all hold an id", |_, s| all_hold(s)),
+        Property::sometimes("an id is taken again", |_, s| taken_again(s)),
+    ]
+}
+
+/// Three that all begin at id 1, and one that comes after a death.
+fn given(mutation: Option<Mutation>) -> Protocol {
+    let running = Instance {
+        state: InstanceState::Running,
+        ..Instance::unlaunched()
+    };
+    let n: usize = std::env::var("N").ok().and_then(|s| s.parse().ok()).unwrap_or(2);
+    let given = Given {
+        instances: vec![running; n],
+        left: Adversity {
+            terminations: 1,
+            stale_reads: 1,
+            crashes: 1,
+            graces: 2,
+            ..Adversity::default()
+        },
+        eyes: Eyes {
+            policy: policy(),
+            crowded: true,
+        },
+        servers: false,
+        properties,
+    };
+    given.protocol(mutation)
+}
+
+#[test]
+fn an_id_is_never_held_twice() {
+    holds("claims", given(None));
+}
+
+#[test]
+fn who_trusts_its_own_claim_is_refuted() {
+    is_refuted(ONE, given(Some(Mutation::TrustsItsOwnClaim)));
+}
+
+#[test]
+fn who_takes_late_records_is_refuted() {
+    is_refuted(ONE, given(Some(Mutation::TakesLateRecords)));
+}
