@@ -2,10 +2,11 @@
 
 use stateright::Property;
 
+use super::checks::{fresh, holds, is_refuted, never};
 use super::look::{Eyes, policy};
 use super::mutations::Mutation;
-use super::protocol::{Given, Protocol, holds, is_refuted, never};
-use super::state::{Adversity, Broke, Instance, InstanceState, State};
+use super::protocol::{Given, Protocol};
+use super::state::{Adversity, Broke, State};
 
 /// Nobody uses an id that another uses who may live.
 fn one_holder(state: &State) -> bool {
@@ -42,22 +43,18 @@ fn properties() -> Vec<Property<Protocol>> {
     ]
 }
 
-/// Three that all begin at id 1, and one that comes after a death.
-fn given(mutation: Option<Mutation>) -> Protocol {
-    let running = Instance {
-        state: InstanceState::Running,
-        ..Instance::unlaunched()
-    };
-    let n: usize = std::env::var("N").ok().and_then(|s| s.parse().ok()).unwrap_or(2);
+/// So many that all begin to look at id 1; one that comes after a death begins there, too.
+fn given(instances: usize, any: u8, mutation: Option<Mutation>) -> Protocol {
     let given = Given {
-        instances: vec![running; n],
+        instances: fresh(instances),
         left: Adversity {
-            terminations: 1,
-            stale_reads: 1,
-            crashes: 1,
+            terminations: 2,
+            stale_reads: 2,
+            crashes: 2,
             graces: 2,
             ..Adversity::default()
-        },
+        }
+        .but_at_most(any),
         eyes: Eyes {
             policy: policy(),
             crowded: true,
@@ -69,16 +66,21 @@ fn given(mutation: Option<Mutation>) -> Protocol {
 }
 
 #[test]
-fn an_id_is_never_held_twice() {
-    holds("claims", given(None));
+fn two_in_any_three_troubles_never_hold_one_id() {
+    holds("claims of two", given(2, 3, None));
+}
+
+#[test]
+fn three_in_any_trouble_never_hold_one_id() {
+    holds("claims of three", given(3, 1, None));
 }
 
 #[test]
 fn who_trusts_its_own_claim_is_refuted() {
-    is_refuted(ONE, given(Some(Mutation::TrustsItsOwnClaim)));
+    is_refuted(ONE, given(2, 2, Some(Mutation::TrustsItsOwnClaim)));
 }
 
 #[test]
 fn who_takes_late_records_is_refuted() {
-    is_refuted(ONE, given(Some(Mutation::TakesLateRecords)));
+    is_refuted(ONE, given(2, 2, Some(Mutation::TakesLateRecords)));
 }

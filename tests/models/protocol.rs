@@ -1,13 +1,12 @@
 //! The protocols as one state machine: agents with the daemon's planner, in a world in which
 //! everything that can happen next does happen in one of the histories.
 
-use stateright::{Checker, Model, Property};
-use zk_bootstrap::clock;
+use stateright::{Model, Property};
 
 use super::agent::Agents;
 use super::look::{Blur, Eyes};
 use super::mutations::Mutation;
-use super::state::{Adversity, Broke, Instance, InstanceState, M, Name, Server, State, Stream};
+use super::state::{Adversity, Instance, InstanceState, M, Name, Server, State, Stream};
 
 /// What can happen next.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,20 +73,16 @@ impl Protocol {
         if state.left.stale_reads == 0 {
             return;
         }
+        // The newest event is not there yet, or the stream with no more than its first one.
         for (name, stream) in &state.streams {
             let stale = |events| Blur {
                 stale: Some((*name, events)),
                 deaf: false,
             };
-            let newer = Name {
-                term: name.term + 1,
-                ..*name
-            };
-            if !state.streams.contains_key(&newer) {
-                steps.push(Step::Looks(m, stale(None)));
-            }
             let events = u8::try_from(stream.events.len()).expect("few events");
-            steps.extend((0..events).map(|n| Step::Looks(m, stale(Some(n)))));
+            steps.extend((events < 2).then(|| Step::Looks(m, stale(None))));
+            let but_the_newest = events.checked_sub(1).map(Some);
+            steps.extend(but_the_newest.map(|seen| Step::Looks(m, stale(seen))));
         }
     }
 
@@ -154,8 +149,12 @@ impl Protocol {
                 self.agents.look(state, m, blur);
                 // A blurred look that leads to nothing is as good as none.
                 if !state.at(m).plan.is_empty() || state.broke.is_some() {
-                    state.left.stale_reads -= u8::from(blur.stale.is_some());
-                    state.left.deaf_looks -= u8::from(blur.deaf);
+                    if blur.stale.is_some() {
+                        state.left.spend(|left| &mut left.stale_reads);
+                    }
+                    if blur.deaf {
+                        state.left.spend(|left| &mut left.deaf_looks);
+                    }
                 }
             }
             Step::Acts(m) => {
@@ -170,7 +169,7 @@ impl Protocol {
                 (0..done).for_each(|_| self.agents.act(state, m));
                 state.at_mut(m).plan.clear();
                 state.at_mut(m).claiming.clear();
-                state.left.crashes -= 1;
+                state.left.spend(|left| &mut left.crashes);
             }
             Step::Boots(m) => state.boot(m),
             Step::Hears(m, other) => state.adopts(m, other),
@@ -189,15 +188,15 @@ impl Protocol {
                     state: gone,
                     ..Instance::unlaunched()
                 };
-                state.left.terminations -= 1;
+                state.left.spend(|left| &mut left.terminations);
             }
             Step::Stops(m) => {
                 state.at_mut(m).state = InstanceState::Stopped;
-                state.left.stops -= 1;
+                state.left.spend(|left| &mut left.stops);
             }
             Step::GracePasses(name) => {
                 state.streams.entry(name).or_default().old = true;
-                state.left.graces -= 1;
+                state.left.spend(|left| &mut left.graces);
                 for instance in &mut state.instances {
                     instance.claiming.retain(|made| *made != name);
                 }
@@ -260,7 +259,7 @@ impl Model for Protocol {
     }
 }
 
-/// What a model begins with.
+/// What a model begins with, but for its streams.
 pub struct Given {
     pub instances: Vec<Instance>,
     pub left: Adversity,
@@ -286,47 +285,4 @@ impl Given {
             properties: self.properties,
         }
     }
-}
-
-/// Goes through all histories. Every property must hold.
-#[track_caller]
-pub fn holds(name: &str, protocol: Protocol) {
-    let began = clock::instant();
-    let checker = protocol.checker().spawn_bfs().join();
-    println!(
-        "{name}: {} states, {} of them distinct, to a depth of {}; {} views planned from; {:.1} s",
-        checker.state_count(),
-        checker.unique_state_count(),
-        checker.max_depth(),
-        checker.model().agents.views(),
-        began.elapsed().as_secs_f32(),
-    );
-    for (property, path) in checker.discoveries() {
-        println!("{property}: {}", story(&path.into_actions()));
-    }
-    checker.assert_properties();
-}
-
-/// Goes through histories of agents with a defect, until one breaks `property`.
-#[track_caller]
-pub fn is_refuted(property: &'static str, protocol: Protocol) {
-    let mutation = protocol.agents.mutation.expect("a planted defect");
-    let all = stateright::HasDiscoveries::AnyOf([property].into());
-    let checker = protocol.checker().finish_when(all).spawn_bfs().join();
-    let Some(path) = checker.discovery(property) else {
-        panic!("{mutation:?} is not refuted by {property:?}");
-    };
-    let states = checker.unique_state_count();
-    let story = story(&path.into_actions());
-    println!("{mutation:?} is refuted among {states} states: {story}");
-}
-
-fn story(steps: &[Step]) -> String {
-    let steps: Vec<String> = steps.iter().map(|step| format!("\n  {step:?}")).collect();
-    steps.concat()
-}
-
-/// Whether this never happens.
-pub fn never(state: &State, what: Broke) -> bool {
-    state.broke != Some(what)
 }

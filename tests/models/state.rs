@@ -23,9 +23,11 @@ pub struct State {
     pub broke: Option<Broke>,
 }
 
-/// How much of each may happen in one history.
+/// How much of each may happen in one history, and how much of all together.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Adversity {
+    /// How many of those below, of whatever kind.
+    pub any: u8,
     /// Instances terminated.
     pub terminations: u8,
     /// Instances stopped, with their disks; each may start again.
@@ -38,7 +40,7 @@ pub struct Adversity {
     pub crashes: u8,
     /// Claims whose grace passes before their record is taken.
     pub graces: u8,
-    /// Writes of clients; not an adversity, but bounded like one.
+    /// Writes of clients: no adversity, but bounded like one, and not counted with them.
     pub writes: u8,
 }
 
@@ -47,6 +49,8 @@ pub struct Adversity {
 pub enum Broke {
     /// An empty ensemble was founded while another's data may live.
     SecondFounding,
+    /// An empty database was served beside others: leave that was left over.
+    EmptyBesideOthers,
     /// A generation was begun with data while an instance with data had not withdrawn.
     Unheard,
     /// A leader lacks an acknowledged write of which a copy is left.
@@ -188,6 +192,36 @@ pub enum Act {
         remove: Vec<u8>,
         expected: u8,
     },
+}
+
+impl Adversity {
+    /// Leaves so many of all the kinds that are left at all.
+    #[must_use]
+    pub fn but_at_most(mut self, any: u8) -> Self {
+        self.any = any;
+        if any == 0 {
+            let writes = self.writes;
+            self = Adversity {
+                writes,
+                ..Adversity::default()
+            };
+        }
+        self
+    }
+
+    /// One is spent.
+    pub fn spend(&mut self, kind: fn(&mut Adversity) -> &mut u8) {
+        *kind(self) -= 1;
+        self.any -= 1;
+        // What cannot happen any more needs no telling apart.
+        if self.any == 0 {
+            let writes = self.writes;
+            *self = Adversity {
+                writes,
+                ..Adversity::default()
+            };
+        }
+    }
 }
 
 impl Act {

@@ -47,6 +47,9 @@ impl State {
 
     /// An empty database is served.
     fn founds(&mut self, m: M, generation: u8) {
+        if !self.config(m).lists(self.at(m).disk.myid, m) || self.config(m).members.len() > 1 {
+            self.breaks(Broke::EmptyBesideOthers);
+        }
         let others = self.instances.iter();
         if others
             .filter(|i| i.is_left())
