@@ -23,4 +23,5 @@ mod mutations;
 mod protocol;
 mod recovery;
 mod state;
+mod streams;
 mod zookeeper;
