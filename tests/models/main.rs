@@ -1,6 +1,8 @@
 //! The protocols as small models of which every history is gone through: all interleavings of
 //! looks, single acts and servers' steps, with a bounded number of troubles at any moment.
 //!
+//! `ZKB_TROUBLES=n` lets n more of them happen in each history than the tests' names say.
+//!
 //! - The agents are the daemon's: a look is a snapshot, and `decide::plan` and `decide::safety`
 //!   say what follows. The plan is carried out call by call, and between any two calls anything
 //!   else may happen: who is frozen is not scheduled.
