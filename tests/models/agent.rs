@@ -190,7 +190,14 @@ fn acts(action: &Action) -> Vec<Act> {
             event: match milestone {
                 Milestone::Started => Event::Started,
                 Milestone::Joined => Event::Joined,
+                left @ (Milestone::Leaving | Milestone::Left) => {
+                    unreachable!("nobody is asked to leave: {left}")
+                }
             },
+        },
+        Action::TakeBack { claim } => Act::Write {
+            name: Name::of(*claim),
+            event: Event::TookBack,
         },
         Action::Testify { claim, testimony } => Act::Write {
             name: Name::of(*claim),
@@ -217,6 +224,7 @@ fn acts(action: &Action) -> Vec<Act> {
             remove: servers.iter().map(|id| id.get()).collect(),
             expected: small(expected.0),
         },
+        other => unreachable!("nobody is asked to leave: {other}"),
     };
     vec![act]
 }

@@ -88,6 +88,7 @@ impl Eyes {
         Snapshot {
             at: ago(0),
             me: known(me),
+            notice: known(None),
             fleet: known(self.fleet(state, m)),
             register: known(register(state, blur)),
             claiming: i.claiming.iter().map(|name| name.claim()).collect(),
@@ -116,6 +117,8 @@ impl Eyes {
                 zone: "eu-west-1a".to_owned(),
                 state: ec2,
                 lifecycle,
+                held: false,
+                protected: false,
                 launched: ago(300),
                 tags: BTreeMap::new(),
             };
@@ -126,6 +129,7 @@ impl Eyes {
             desired: Some(3),
             instances: instances.collect(),
             asked: BTreeSet::new(),
+            hooks: Vec::new(),
         }
     }
 
@@ -240,7 +244,7 @@ fn claim(stream: &Stream, seen: usize) -> Claim {
     let mut claim = Claim {
         created,
         owner: None,
-        journal: BTreeSet::new(),
+        journal: BTreeMap::new(),
         testimony: None,
         leave: None,
     };
@@ -263,12 +267,13 @@ fn claim(stream: &Stream, seen: usize) -> Claim {
                 });
             }
             Event::Started => {
-                claim.journal.insert(Milestone::Started);
+                claim.journal.insert(Milestone::Started, created);
             }
             Event::Joined => {
-                claim.journal.insert(Milestone::Joined);
+                claim.journal.insert(Milestone::Joined, created);
             }
             Event::Testified(said) => claim.testimony = Some(testimony(said)),
+            Event::TookBack => claim.testimony = None,
         }
     }
     claim
@@ -284,21 +289,7 @@ fn testimony(said: &Testimony) -> history::Testimony {
     }
 }
 
-/// The policy of all agents, but for what a model is about.
+/// The policy of all agents, but for what a model is about: the default one.
 pub fn policy() -> Policy {
-    use std::time::Duration;
-    use zk_bootstrap::model::policy::{ClientBind, Ports, Recovery, WhenAllIsLost};
-    Policy {
-        ports: Ports {
-            client: 2181,
-            quorum: 2888,
-            election: 3888,
-        },
-        client_bind: ClientBind::All,
-        floor: 3,
-        when_all_is_lost: WhenAllIsLost::Wait,
-        recovery: Recovery::Auto,
-        claim_grace: Duration::from_secs(300),
-        absence_proof: Duration::from_secs(3 * 3600),
-    }
+    zk_bootstrap::config::Settings::default().policy()
 }

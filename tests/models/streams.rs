@@ -25,6 +25,7 @@ pub enum Event {
     Started,
     Joined,
     Testified(Testimony),
+    TookBack,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -1,6 +1,6 @@
 //! The log service: streams whose creation only one caller can win, and reads that lag.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use zk_bootstrap::model::claim::{Claim, ClaimName, Milestone, Owner, Register, Slot};
 use zk_bootstrap::model::history::Testimony;
