@@ -5,6 +5,7 @@
 //! than a quorum are not proven terminated. Its config may be older than another's, so nobody
 //! stops its server before *every* survivor has said the same of its own.
 
+use super::fate::{self, Fate};
 use super::survivors::{self, Survivor};
 use super::view::View;
 use super::{acts, formation, identity, quorum, waits};
@@ -87,8 +88,10 @@ impl<'a> Case<'a> {
             id,
         };
         let unused = begun.journal.is_empty() || view.disk.initialize;
-        // Nothing is left to recover: it founds.
-        let founds = case.is_mine() && unused && formation::nobody_has_data(view, register);
+        // Nothing is left to recover: it founds, unless it has said that it will not.
+        let declined = case.testimony_of(case.founder).is_some();
+        let free = unused && !declined && formation::nobody_has_data(view, register);
+        let founds = case.is_mine() && free;
         let strange = view.disk.data && !is_own(view, id);
         (!view.anybody_serves() && !strange && !founds).then_some(case)
     }
@@ -98,12 +101,31 @@ impl<'a> Case<'a> {
         self.founder.instance == self.view.me.instance
     }
 
-    /// Whether the founder of the newest generation, another instance, has yet to say that it cannot
-    /// begin it.
+    /// What an instance says of the newest generation.
+    fn testimony_of(&self, owner: &Owner) -> Option<&'a Testimony> {
+        let claims = self.register.claims.values();
+        let mut theirs = claims.filter(|c| {
+            let named = c.valid_owner();
+            named.is_some_and(|named| named.instance == owner.instance)
+        });
+        let said = theirs.find_map(|claim| claim.testimony.as_ref());
+        said.filter(|said| said.generation == self.marker.term)
+    }
+
+    /// Whether the founder of the newest generation, another instance, has yet to begin it, and has
+    /// not said that it cannot.
     fn is_for_the_founder(&self) -> bool {
-        let mut survivors = self.survivors.iter();
-        let founder = survivors.find(|s| s.owner.instance == self.founder.instance);
-        !self.is_mine() && founder.is_some_and(|s| s.testimony.is_none())
+        let gone = match self.register.claims.get(&self.marker) {
+            Some(marker) => matches!(fate::of_owner(self.view, marker), Fate::Terminated(_)),
+            None => false,
+        };
+        !self.is_mine() && !gone && self.testimony_of(self.founder).is_none()
+    }
+
+    /// Whether the newest generation has begun.
+    fn has_begun(&self) -> bool {
+        let marker = self.register.claims.get(&self.marker);
+        marker.is_some_and(|marker| !marker.journal.is_empty())
     }
 
     /// Without data, and with no more than the file that a joiner starts with, it is for the others
@@ -240,6 +262,10 @@ fn lead(case: &Case) -> Plan {
     if !not_yet.is_empty() {
         let waiting = Waiting::Testimony { missing: not_yet };
         return waits(Situation::Recovering, waiting);
+    }
+    if !case.has_begun() && case.is_for_the_founder() {
+        let instance = case.founder.instance.clone();
+        return waits(Situation::Recovering, Waiting::NextGeneration { instance });
     }
     let Some(leader) = survivors::leader(&case.survivors) else {
         return formation::all_is_lost(view, markers.next, case.id);

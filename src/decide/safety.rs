@@ -42,6 +42,7 @@ const HELD: &str = "an id is used only while this instance holds it";
 const CLAIM: &str = "a claim is made only where the slot is vacant";
 const PAIR: &str = "an id is never held by two instances at the same address";
 const SECOND: &str = "no ensemble is founded while a peer serves or data is at hand";
+const TURN: &str = "a generation is claimed only when nobody is about to begin the one before";
 const DOWN: &str = "files are written and data is moved only while the server is down";
 const SERVING: &str = "a serving voter is not stopped";
 const SPOKEN: &str = "a server is withdrawn only when every survivor says that the quorum is lost";
@@ -87,6 +88,10 @@ fn judge(view: View, plan: &Plan, n: usize, action: &Action) -> Vec<Violation> {
             (
                 claim.slot != Slot::Ensemble || nothing_lives(view) || succession::is_lawful(view),
                 SECOND,
+            ),
+            (
+                claim.slot != Slot::Ensemble || succession::nobody_is_about_to_begin(view),
+                TURN,
             ),
         ],
         Action::Journal { claim, .. } => vec![(holds(view, *claim), HELD)],

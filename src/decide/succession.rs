@@ -23,13 +23,15 @@ fn living<'a>(view: View<'a>) -> Option<Vec<&'a Claim>> {
     view.fleet().ok()?;
     let register = view.register().ok()?;
     let claims = register.claims.iter().filter(|(name, claim)| {
+        let owned = claim.valid_owner().is_some();
         let gone = matches!(fate::of_owner(view, claim), Fate::Terminated(_));
         let began = register.of(Slot::Ensemble).any(|(_, marker)| {
             let founder = marker.owner.as_ref().map(|o| &o.instance);
             let owner = claim.owner.as_ref().map(|o| &o.instance);
             founder == owner && !marker.journal.is_empty()
         });
-        name.slot != Slot::Ensemble && (began || !claim.journal.is_empty()) && !gone
+        let started = began || !claim.journal.is_empty();
+        owned && name.slot != Slot::Ensemble && started && !gone
     });
     Some(claims.map(|(_, claim)| claim).collect())
 }
@@ -60,6 +62,29 @@ pub fn is_recent(view: View, testimony: &Testimony) -> bool {
         !marker.journal.is_empty() && !unused
     });
     begun.all(|(name, _)| name.term <= testimony.generation)
+}
+
+/// Whether nobody else holds a marker of which it has yet to make use: it began, or is terminated, or
+/// says that it has nothing to begin with.
+pub fn nobody_is_about_to_begin(view: View) -> bool {
+    let Some(register) = view.register().ok() else {
+        return false;
+    };
+    let owned = |(name, claim)| Some((name, claim, Claim::valid_owner(claim)?));
+    let Some((name, marker, owner)) = register.of(Slot::Ensemble).rev().find_map(owned) else {
+        return true;
+    };
+    let mut claims = register.claims.values();
+    let declines = claims.any(|claim| {
+        let theirs = claim
+            .valid_owner()
+            .is_some_and(|o| o.instance == owner.instance);
+        let said = claim.testimony.as_ref();
+        theirs && said.is_some_and(|t| t.generation == name.term && t.history.is_none())
+    });
+    let gone = matches!(fate::of_owner(view, marker), Fate::Terminated(_));
+    let mine = owner.instance == view.me.instance;
+    !marker.journal.is_empty() || gone || mine || declines
 }
 
 fn own_testimony<'a>(view: View<'a>) -> Option<&'a Testimony> {

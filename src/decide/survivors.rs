@@ -8,8 +8,9 @@ use super::view::View;
 use crate::model::claim::{Claim, ClaimName, Owner, Register, Slot};
 use crate::model::ensemble::Ensemble;
 use crate::model::history::Testimony;
-use crate::model::id::{ConfigVersion, ServerId};
+use crate::model::id::ConfigVersion;
 use crate::model::plan::Waiting;
+use crate::model::server::Server;
 
 /// An instance whose server was started once, and which is not proven terminated: its disk may
 /// hold a copy.
@@ -91,12 +92,11 @@ pub fn unaccounted(view: View, register: &Register, survivors: &[Survivor]) -> O
             missing.insert(id, format!("server {id} on {instance} ({state})"));
             continue;
         };
-        let accounted = |id: ServerId| register.newest(Slot::Server(id)).is_some();
-        let strangers = testimony
-            .config
-            .servers
-            .values()
-            .filter(|s| !accounted(s.id));
+        let accounted = |server: &Server| {
+            let mut claims = register.of(Slot::Server(server.id));
+            claims.any(|(_, c)| c.valid_owner().is_some_and(|o| server.is_at(o.address)))
+        };
+        let strangers = testimony.config.servers.values().filter(|s| !accounted(s));
         missing.extend(strangers.map(|s| {
             let text = format!(
                 "server {} at {} (no claim names its instance)",
