@@ -38,15 +38,22 @@ pub fn plan(view: View) -> Option<Plan> {
         Some(config) => quorum::is_lost(view, config, &case.survivors),
         None => !view.disk.data && case.is_for_others_to_say(),
     };
-    if !lost {
-        return case.tell_of_emptied_disk(me);
-    }
-    let mut plan = speak(&case, me);
+    let mut plan = lost.then(|| speak(&case, me))?;
     if plan.situation == Situation::QuorumLost {
         let loss = config.and_then(|c| quorum::loss(view, c, &case.survivors));
         plan.warnings.extend(loss);
     }
     Some(plan)
+}
+
+/// Tells of an emptied disk, where it keeps this server from starting: nobody but this instance can
+/// know that one copy, and one vote, less is left.
+pub fn tell_of_emptied_disk(view: View) -> Option<Plan> {
+    let emptied = !view.disk.data && view.service == Service::Stopped;
+    let case = Case::of(view).filter(|case| emptied && (case.has_begun() || case.is_mine()))?;
+    let me = case.survivors.iter().find(|s| s.claim == case.claim)?;
+    let testify = case.testify(me)?;
+    Some(acts(Situation::Joining, vec![testify], Next::Everywhere))
 }
 
 /// Takes back what this instance said of a generation that is served: its server is a part of it
@@ -138,20 +145,13 @@ impl<'a> Case<'a> {
         agree || file.is_some_and(|file| quorum::is_lost(self.view, file, &self.survivors))
     }
 
-    /// Nobody but this instance can know that its disk is empty: that one copy, and one vote, less
-    /// is left.
-    fn tell_of_emptied_disk(&self, me: &Survivor) -> Option<Plan> {
-        let emptied = !self.view.disk.data && self.view.service == Service::Stopped;
-        let testify = self.testify(me).filter(|_| emptied)?;
-        Some(acts(Situation::Joining, vec![testify], Next::Everywhere))
-    }
-
     /// The testimony of this instance, unless it is said.
     fn testify(&self, me: &Survivor) -> Option<Action> {
         let view = self.view;
         let testimony = Testimony {
             generation: self.marker.term,
             config: view.disk.dynamic.clone().unwrap_or_default(),
+            config_of: view.generation(),
             withdrawn: is_withdrawn(view),
             history: view.disk.history,
         };
