@@ -135,12 +135,14 @@ impl<'a> Case<'a> {
         marker.is_some_and(|marker| !marker.journal.is_empty())
     }
 
-    /// Without data, and with no more than the file that a joiner starts with, it is for the others
-    /// to say; unless by that file, too, the quorum is lost.
+    /// Without data, and with no more than the file that a joiner starts with, it is for all that are
+    /// left to say, this one too; unless by that file, too, the quorum is lost.
     fn is_for_others_to_say(&self) -> bool {
-        let others = self.survivors.iter().filter(|s| s.claim != self.claim);
-        let mut others = others.peekable();
-        let agree = others.peek().is_some() && others.all(|s| s.testimony.is_some());
+        let silent = self.survivors.iter().filter(|s| s.testimony.is_none());
+        let silent: Vec<ClaimName> = silent.map(|s| s.claim).collect();
+        // Alone, it speaks first of its disk (see [`tell_of_emptied_disk`]), and looks again.
+        let only_this = silent == [self.claim] && self.survivors.len() > 1;
+        let agree = silent.is_empty() || only_this;
         let file = self.view.disk.dynamic.as_ref();
         agree || file.is_some_and(|file| quorum::is_lost(self.view, file, &self.survivors))
     }
