@@ -38,7 +38,14 @@ pub fn plan(view: View) -> Option<Plan> {
         Some(config) => quorum::is_lost(view, config, &case.survivors),
         None => !view.disk.data && case.is_for_others_to_say(),
     };
-    let mut plan = lost.then(|| speak(&case, me))?;
+    if !lost {
+        let config = config.filter(|_| !view.disk.data && view.service == Service::Running)?;
+        let needed = quorum::is_lost_without(view, config, &case.survivors, case.id);
+        let stop = || acts(Situation::Joining, vec![Action::StopServer], Next::Here);
+        // It waits for a leader that its own empty disk keeps from being elected: it must say so.
+        return needed.then(stop);
+    }
+    let mut plan = speak(&case, me);
     if plan.situation == Situation::QuorumLost {
         let loss = config.and_then(|c| quorum::loss(view, c, &case.survivors));
         plan.warnings.extend(loss);
