@@ -81,7 +81,7 @@ impl Standing {
 
 impl Group {
     /// The group of this name; whether it exists is seen when it is read.
-    pub(super) fn new(configuration: &SdkConfig, name: String) -> Self {
+    pub fn new(configuration: &SdkConfig, name: String) -> Self {
         Group {
             client: Client::new(configuration),
             name,
