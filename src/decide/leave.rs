@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::view::View;
 use super::{acts, hooks, identity, waits};
-use crate::model::claim::{ClaimName, Milestone, Register};
+use crate::model::claim::{Claim, ClaimName, Milestone};
 use crate::model::ensemble::Ensemble;
 use crate::model::fleet::{Fleet, Lifecycle, Notice};
 use crate::model::id::{InstanceId, ServerId};
@@ -41,10 +41,9 @@ pub fn plan(view: View) -> Option<Plan> {
         (Some((claim, _)), Some((config, id))) => {
             let leaver = Leaver {
                 view,
-                notice,
                 fleet,
-                register,
                 claim,
+                claimed: register.claims.get(&claim)?,
                 config,
                 id,
             };
@@ -87,13 +86,24 @@ fn gone(view: View, claim: Option<ClaimName>) -> Plan {
     plan
 }
 
+/// What is left of the patience with an instance that is about to go, by its claim.
+pub fn left(view: View, claim: &Claim) -> Duration {
+    let patience = match notice(view) {
+        Some(Notice::Spot) => view.policy.leave_patience.min(SPOT_PATIENCE),
+        _ => view.policy.leave_patience,
+    };
+    let since = claim.journal.get(&Milestone::Leaving);
+    let waited = since.map(|at| view.snapshot.at.duration_since(*at));
+    let waited = waited.and_then(|waited| Duration::try_from(waited).ok());
+    patience.saturating_sub(waited.unwrap_or_default())
+}
+
 /// A serving member that is about to go.
 struct Leaver<'a> {
     view: View<'a>,
-    notice: Notice,
     fleet: &'a Fleet,
-    register: &'a Register,
     claim: ClaimName,
+    claimed: &'a Claim,
     config: &'a Ensemble,
     id: ServerId,
 }
@@ -101,7 +111,7 @@ struct Leaver<'a> {
 impl Leaver<'_> {
     fn plan(&self) -> Plan {
         let mut plan = self.leave_or_wait();
-        if self.since().is_none() {
+        if !self.claimed.journal.contains_key(&Milestone::Leaving) {
             let note = Action::Journal {
                 claim: self.claim,
                 milestone: Milestone::Leaving,
@@ -113,7 +123,7 @@ impl Leaver<'_> {
     }
 
     fn leave_or_wait(&self) -> Plan {
-        let left = self.left();
+        let left = left(self.view, self.claimed);
         if let Err(why) = self.can_be_spared() {
             if left.is_zero() {
                 return self.let_go(why);
@@ -137,25 +147,6 @@ impl Leaver<'_> {
         let mut plan = waits(Situation::Leaving, Waiting::Spare { why, left });
         plan.actions = hooks::complete(self.view);
         plan
-    }
-
-    /// When this instance's leaving was noted.
-    fn since(&self) -> Option<jiff::Timestamp> {
-        let claim = self.register.claims.get(&self.claim)?;
-        claim.journal.get(&Milestone::Leaving).copied()
-    }
-
-    /// What is left of the patience.
-    fn left(&self) -> Duration {
-        let patience = match self.notice {
-            Notice::Spot => self.view.policy.leave_patience.min(SPOT_PATIENCE),
-            Notice::Group | Notice::Rebalance => self.view.policy.leave_patience,
-        };
-        let waited = self
-            .since()
-            .map(|at| self.view.snapshot.at.duration_since(at));
-        let waited = waited.and_then(|waited| Duration::try_from(waited).ok());
-        patience.saturating_sub(waited.unwrap_or_default())
     }
 
     /// Whether the other voters are a quorum of what remains; else, why not.

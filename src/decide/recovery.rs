@@ -38,7 +38,14 @@ pub fn plan(view: View) -> Option<Plan> {
         Some(config) => quorum::is_lost(view, config, &case.survivors),
         None => !view.disk.data && case.is_for_others_to_say(),
     };
-    let mut plan = lost.then(|| speak(&case, me))?;
+    if !lost {
+        let config = config.filter(|_| !view.disk.data && view.service == Service::Running)?;
+        let needed = quorum::is_lost_without(view, config, &case.survivors, case.id);
+        let stop = || acts(Situation::Joining, vec![Action::StopServer], Next::Here);
+        // It waits for a leader that its own empty disk keeps from being elected: it must say so.
+        return needed.then(stop);
+    }
+    let mut plan = speak(&case, me);
     if plan.situation == Situation::QuorumLost {
         let loss = config.and_then(|c| quorum::loss(view, c, &case.survivors));
         plan.warnings.extend(loss);
@@ -135,12 +142,14 @@ impl<'a> Case<'a> {
         marker.is_some_and(|marker| !marker.journal.is_empty())
     }
 
-    /// Without data, and with no more than the file that a joiner starts with, it is for the others
-    /// to say; unless by that file, too, the quorum is lost.
+    /// Without data, and with no more than the file that a joiner starts with, it is for all that are
+    /// left to say, this one too; unless by that file, too, the quorum is lost.
     fn is_for_others_to_say(&self) -> bool {
-        let others = self.survivors.iter().filter(|s| s.claim != self.claim);
-        let mut others = others.peekable();
-        let agree = others.peek().is_some() && others.all(|s| s.testimony.is_some());
+        let silent = self.survivors.iter().filter(|s| s.testimony.is_none());
+        let silent: Vec<ClaimName> = silent.map(|s| s.claim).collect();
+        // Alone, it speaks first of its disk (see [`tell_of_emptied_disk`]), and looks again.
+        let only_this = silent == [self.claim] && self.survivors.len() > 1;
+        let agree = silent.is_empty() || only_this;
         let file = self.view.disk.dynamic.as_ref();
         agree || file.is_some_and(|file| quorum::is_lost(self.view, file, &self.survivors))
     }
