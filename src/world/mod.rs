@@ -2,6 +2,7 @@
 
 mod apply;
 mod elsewhere;
+mod leave;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -168,7 +169,11 @@ impl agent::World for RealWorld {
     async fn observe(&mut self, look: Look) -> Snapshot {
         let me = self.who_am_i().await;
         // The process first: what it left on the disk is looked at when it is known to be gone.
-        let (service, server) = tokio::join!(self.manager.state(), self.own_probe(me.known()));
+        let (service, server, notice) = tokio::join!(
+            self.manager.state(),
+            self.own_probe(me.known()),
+            imds::notice(&self.metadata),
+        );
         let stopped = matches!(service, Ok(Service::Stopped));
         let disk = self.disk(stopped);
         if let (Look::Everywhere { no_older_than }, Some(me)) = (look, me.known()) {
@@ -177,15 +182,11 @@ impl agent::World for RealWorld {
                 .look(settings, &self.metadata, me, &server, no_older_than)
                 .await;
         }
-        let notice = Answer::Known {
-            at: clock::now(),
-            value: None,
-        };
         self.claiming.retain(|_, made| made.elapsed() < CLAIMING);
         Snapshot {
             at: clock::now(),
             me,
-            notice,
+            notice: answer(notice),
             fleet: self.elsewhere.heard.fleet.clone(),
             register: self.elsewhere.heard.register.clone(),
             claiming: self.claiming.keys().copied().collect::<BTreeSet<_>>(),
