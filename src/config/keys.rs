@@ -34,6 +34,16 @@ pub(super) fn settings(reader: &mut Reader) -> Settings {
                     ("refound", WhenAllIsLost::Refound),
                 ]),
             ),
+            restart_after: reader.value(
+                "policy.restart_after",
+                text("5m"),
+                judge::duration("30s", "6h"),
+            ),
+            report_unhealthy: reader.value(
+                "policy.report_unhealthy",
+                Literal::Flag(true),
+                judge::flag,
+            ),
         },
         pace: pace(reader),
         aws: Aws {

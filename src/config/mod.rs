@@ -136,6 +136,10 @@ pub struct Choices {
     pub recovery: Recovery,
     /// What to do when every copy of the data is provably gone.
     pub when_all_is_lost: WhenAllIsLost,
+    /// How long a server may run without serving before it is restarted.
+    pub restart_after: Duration,
+    /// Whether an instance whose server is beyond help reports itself as unhealthy (`asg` only).
+    pub report_unhealthy: bool,
 }
 
 /// `[pace]`: intervals and deadlines.
@@ -222,6 +226,8 @@ impl Settings {
             leave_on_rebalance: false,
             protect_voters: true,
             leave_patience: Duration::from_secs(900),
+            restart_after: self.policy.restart_after,
+            report_unhealthy: self.policy.report_unhealthy && self.membership.scheme == Scheme::Asg,
             claim_grace: self.register.claim_grace,
             absence_proof: self.register.absence_proof,
         }

@@ -8,6 +8,7 @@ pub mod evidence;
 pub mod fate;
 mod files;
 mod formation;
+mod health;
 pub mod identity;
 mod joiner;
 mod membership;
@@ -29,10 +30,14 @@ use self::view::View;
 
 /// What this instance should do now.
 pub fn plan(snapshot: &Snapshot, policy: &Policy) -> Plan {
-    let view = match View::new(snapshot, policy) {
-        Ok(view) => view,
-        Err(waiting) => return waits(Situation::Blind, waiting),
-    };
+    match View::new(snapshot, policy) {
+        Ok(view) => health::judge_disk(view, stand(view)),
+        Err(waiting) => waits(Situation::Blind, waiting),
+    }
+}
+
+/// Where this instance stands, and what follows.
+fn stand(view: View) -> Plan {
     // What is on the disk comes first: a member needs nobody's leave to start or to serve.
     let member = own_member_id(view);
     if member.is_some() && view.service == Service::Stopped {
@@ -41,7 +46,7 @@ pub fn plan(snapshot: &Snapshot, policy: &Policy) -> Plan {
     if let Some(contradiction) = strangers(view) {
         return waits(Situation::Halted, contradiction);
     }
-    let serves = snapshot.server.serving().zip(view.committed_here());
+    let serves = view.snapshot.server.serving().zip(view.committed_here());
     if let (Some(id), Some((serving, committed))) = (member, serves) {
         return duties::serving(view, id, serving, committed);
     }
@@ -96,15 +101,17 @@ fn strangers(view: View) -> Option<Waiting> {
 /// data is its own, and the config that counts (the serving server's, or else the file's) lists it.
 fn own_member_id(view: View) -> Option<ServerId> {
     let identity = view.disk.identity.as_ref()?;
-    let own = identity.instance == view.me.instance && view.disk.myid == Some(identity.server);
-    let config = match (view.service, view.committed_here()) {
-        (Service::Running, Some(committed)) => committed,
-        _ => view.disk.dynamic.as_ref()?,
+    let (config, serves) = match (view.service, view.committed_here()) {
+        (Service::Running, Some(committed)) => (committed, true),
+        _ => (view.disk.dynamic.as_ref()?, false),
     };
+    // A server reads its id once, at its start: whatever the file says since is for the next one.
+    let same_id = serves || view.disk.myid == Some(identity.server);
+    let own = identity.instance == view.me.instance && same_id;
     let listed = config.has(identity.server, view.address());
     let voter = config.voters().any(|s| s.id == identity.server);
-    let outlived =
-        view.service == Service::Stopped && formation::outlives(view, identity).is_some();
+    let outlived = || formation::outlives(view, identity).is_some() || files::is_stale(view);
+    let outlived = view.service == Service::Stopped && outlived();
     let stays = voter && view.disk.data && !identity.withdrawn && !outlived;
     (own && listed && stays).then_some(identity.server)
 }

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use jiff::SignedDuration;
+
 use super::fate::{self, Fate};
 use super::identity::{Standing, standing};
 use super::succession;
@@ -12,7 +14,7 @@ use crate::model::ensemble::Ensemble;
 use crate::model::id::ServerId;
 use crate::model::plan::{Action, Plan};
 use crate::model::policy::Policy;
-use crate::model::server::Role;
+use crate::model::server::{Role, Server};
 use crate::model::snapshot::{Service, Snapshot};
 
 /// A rule that a plan breaks. A violating plan is a defect of the planner and is not executed.
@@ -45,6 +47,11 @@ const SECOND: &str = "no ensemble is founded while a peer serves or data is at h
 const TURN: &str = "a generation is claimed only when nobody is about to begin the one before";
 const DOWN: &str = "files are written and data is moved only while the server is down";
 const SERVING: &str = "a serving voter is not stopped";
+const NEEDED: &str = "a voter is not stopped while others serve who could not without it";
+const STUCK: &str = "a server that serves is not stuck";
+const TIME: &str = "a server is restarted only when it had its time, as it was noted";
+const SPARED: &str =
+    "an instance is given up only while others serve with a quorum, and its server does not";
 const SPOKEN: &str = "a server is withdrawn only when every survivor says that the quorum is lost";
 const SWORN: &str = "who has withdrawn with data stands by its testimony";
 const ALONE: &str = "data is served alone only by who begins a generation";
@@ -79,9 +86,17 @@ fn judge(view: View, plan: &Plan, n: usize, action: &Action) -> Vec<Violation> {
         | Action::AwaitCommit
         | Action::CompleteHook { .. }
         | Action::Heartbeat { .. }
-        | Action::Protect { .. }
-        | Action::ReportUnhealthy { .. } => Vec::new(),
-        Action::StopServer => vec![(!is_serving_voter(view), SERVING)],
+        | Action::Protect { .. } => Vec::new(),
+        Action::ReportUnhealthy { .. } => vec![(others_suffice(view), SPARED)],
+        Action::NoteStuck { stuck } => vec![(
+            stuck.is_none() || view.snapshot.server.serving().is_none(),
+            STUCK,
+        )],
+        Action::StopServer => vec![
+            (!is_serving_voter(view), SERVING),
+            (!holds_up_others(view), NEEDED),
+            (!is_restart(before) || had_its_time(view), TIME),
+        ],
         Action::Claim { claim, .. } => vec![
             (is_vacant(view, claim.slot, claim.term), CLAIM),
             (is_new_at_this_address(view, claim.slot), PAIR),
@@ -247,6 +262,50 @@ fn is_serving_voter(view: View) -> bool {
         .committed_here()
         .and_then(|config| config.at(view.address()));
     here.is_some_and(|server| server.role == Role::Participant)
+}
+
+/// The voters of the newest config that others tell which serve, this one left out: all of them, and
+/// whether this one is a voter.
+fn serving_others<'a>(view: View<'a>) -> Option<(&'a Ensemble, usize, bool)> {
+    let config = view.committed_by_peers()?;
+    let fleet = view.fleet().ok()?;
+    let serves = |address: &str| {
+        view.snapshot.peers.iter().any(|(instance, probe)| {
+            let at = fleet.instances.get(instance).and_then(|i| i.address);
+            probe.serving().is_some() && at.is_some_and(|at| at.to_string() == address)
+        })
+    };
+    let mine = |s: &&Server| s.is_at(view.address());
+    let count = config.voters().filter(|s| !mine(s) && serves(&s.address));
+    Some((config, count.count(), config.voters().any(|s| mine(&s))))
+}
+
+fn others_suffice(view: View) -> bool {
+    let enough = serving_others(view).is_some_and(|(config, n, _)| n >= config.quorum());
+    enough && view.snapshot.server.serving().is_none()
+}
+
+/// Whether others serve who have no quorum without this voter.
+fn holds_up_others(view: View) -> bool {
+    serving_others(view).is_some_and(|(config, n, votes)| votes && n < config.quorum())
+}
+
+fn is_restart(before: &[Action]) -> bool {
+    let noted = |action: &Action| matches!(action, Action::NoteStuck { stuck: Some(_) });
+    before.iter().any(noted)
+}
+
+/// Whether the server runs for long, and is known not to serve for as long.
+fn had_its_time(view: View) -> bool {
+    let Ok(patience) = SignedDuration::try_from(view.policy.restart_after) else {
+        return false;
+    };
+    let noted = view.disk.stuck.map(|stuck| stuck.since);
+    let times = [view.snapshot.running_since, noted];
+    let mut ages = times
+        .map(|t| t.map(|t| view.snapshot.at.duration_since(t)))
+        .into_iter();
+    ages.all(|age| age.is_some_and(|age| age >= patience))
 }
 
 fn has_sworn(view: View) -> bool {

@@ -8,6 +8,8 @@ use crate::model::ensemble::Ensemble;
 use crate::model::fleet::{Fleet, Instance, Me};
 use crate::model::plan::Waiting;
 use crate::model::policy::Policy;
+use crate::model::probe::Probe;
+use crate::model::server::Server;
 use crate::model::snapshot::{Service, Snapshot};
 
 /// What every decision needs; without these three answers there is none.
@@ -93,6 +95,14 @@ impl<'a> View<'a> {
         let own = self.snapshot.server.ensemble();
         let peers = self.snapshot.peers.values().filter_map(|p| p.ensemble());
         own.into_iter().chain(peers).max_by_key(|e| e.version)
+    }
+
+    /// What the server of a member at this address was heard to say, if its instance is known.
+    pub fn heard(&self, server: &Server) -> Option<&'a Probe> {
+        let instances = &self.fleet().ok()?.instances;
+        let mut instances = instances.iter();
+        let (id, _) = instances.find(|(_, i)| i.address.is_some_and(|a| server.is_at(a)))?;
+        self.snapshot.peers.get(id)
     }
 
     /// Whether any server that was asked serves.

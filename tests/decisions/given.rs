@@ -101,6 +101,7 @@ pub fn given(me: char, peers: &str) -> Given {
         claiming: BTreeSet::new(),
         disk: known(Disk::default()),
         service: known(Service::Stopped),
+        running_since: None,
         server: Probe::Unreachable {
             why: "connection refused".to_owned(),
         },
@@ -255,6 +256,7 @@ impl Given {
                 }),
                 zoo_cfg: ZooCfg::Current,
                 dynamic: Some(config(members)),
+                ..Disk::default()
             };
         })
     }

@@ -244,7 +244,7 @@ impl World for Simulated {
     async fn observe(&mut self, look: Look) -> Snapshot {
         pause(&self.region, HERE).await;
         let me = self.me();
-        let (disk, service, server) = {
+        let (disk, service, running_since, server) = {
             let region = &mut *self.region.borrow_mut();
             let at = region.at(region.now);
             let machine = &region.machines[self.m];
@@ -252,6 +252,7 @@ impl World for Simulated {
                 Some(_) => Service::Running,
                 None => Service::Stopped,
             };
+            let started = machine.server.as_ref().map(|s| region.at(s.started));
             let disk = machine.disk.look(&region.policy, machine.server.is_none());
             let service = match region.chance(region.weather.deaf / 4.0) {
                 true => unknown("the service manager does not answer"),
@@ -260,6 +261,7 @@ impl World for Simulated {
             (
                 Answer::Known { at, value: disk },
                 service,
+                started,
                 region.probe(self.m),
             )
         };
@@ -279,6 +281,7 @@ impl World for Simulated {
             claiming: self.claiming.keys().copied().collect(),
             disk,
             service,
+            running_since,
             server,
             peers: self.heard.peers.clone(),
         };

@@ -66,6 +66,14 @@ pub(super) fn number<T: TryFrom<i64>>(
     }
 }
 
+/// Yes or no.
+pub(super) fn flag(literal: &Literal) -> Judged<bool> {
+    match literal {
+        Literal::Flag(flag) => Ok(*flag),
+        _ => Err(format!("is {literal}, but must be true or false")),
+    }
+}
+
 /// A duration within a range: `"90s"`, `"5m"`, `"1h 30m"`, `"500ms"`.
 pub(super) fn duration(
     least: &'static str,
