@@ -6,14 +6,14 @@
 //! note's count of restarts that is the back-off.
 //!
 //! Besides a server that hangs, a restart heals one that took up a change of the config whose new
-//! quorum it does not find: ZooKeeper drops the change (`.next`) at the second start after it. The
-//! ensemble cannot split by that: a change adds one server at most and removes terminated ones
-//! alone, so that any quorums of the living before and after it have a server in common.
+//! quorum it does not find: ZooKeeper drops the change (`.next`) at the second start after it. Then it
+//! elects by the old config alone, so it must be certain that no quorum of the new one serves
+//! anywhere: who was about to leave may be missing in the new one, and alive.
 
 use std::time::Duration;
 
-use super::files;
 use super::view::View;
+use super::{fate, files};
 use crate::model::disk::{Refusal, Stuck};
 use crate::model::ensemble::Ensemble;
 use crate::model::plan::{Action, Next, Plan, Situation, Waiting};
@@ -104,48 +104,49 @@ fn with(mut plan: Plan, actions: Vec<Action>) -> Plan {
     plan
 }
 
-/// Whether the server is held up by nothing that is waited for: it does not answer at all, or it
-/// does not serve although the voters that it knows are up, or although it knows nobody who serves.
+/// Whether the server is held up by nothing that is waited for, and may be restarted.
 fn is_stuck(view: View) -> bool {
-    let hangs = match view.snapshot.server {
+    let silent = match view.snapshot.server {
         Probe::Serving(_) | Probe::Unknown { .. } => false,
-        Probe::Unreachable { .. } => true,
-        Probe::NotServing => enough_are_up(view) || files::is_stale(view),
+        Probe::Unreachable { .. } | Probe::NotServing => true,
     };
-    hangs && !is_needed(view)
+    silent
+        && match view.committed_by_peers() {
+            Some(committed) => serve_without(view, committed) && is_left_behind(view),
+            None => !view.anybody_serves() && all_are_idle(view),
+        }
 }
 
-/// Whether a quorum of the voters that this server knows answers, itself included.
-fn enough_are_up(view: View) -> bool {
-    let file = view.disk.dynamic.as_ref();
-    let Some(config) = file.or(view.committed_by_peers()) else {
+/// Whether those who serve leave no quorum of the config that this server knows, or whether it knows
+/// none of them: then it starts from another file (see [`files::is_stale`]).
+fn is_left_behind(view: View) -> bool {
+    let Some(file) = &view.disk.dynamic else {
+        return true;
+    };
+    let idle = file.voters().filter(|s| !view.serves(s)).count();
+    idle < file.quorum() || files::is_stale(view)
+}
+
+/// Whether a quorum of the voters that this server knows, itself one of them, is up, and nobody of it
+/// serves; whoever else has a vote is terminated.
+fn all_are_idle(view: View) -> bool {
+    let Some(file) = &view.disk.dynamic else {
         return false;
     };
-    let is_up = |server: &&Server| {
-        let heard = || view.heard(server).is_some_and(Probe::answered);
-        server.is_at(view.address()) || heard()
-    };
-    config.voters().filter(is_up).count() >= config.quorum()
-}
-
-/// Whether somebody serves who could not without this server: then it takes part, whatever it
-/// answers.
-fn is_needed(view: View) -> bool {
-    match view.committed_by_peers() {
-        Some(config) => {
-            config.voters().any(|s| s.is_at(view.address())) && !serve_without(view, config)
-        }
-        None => view.anybody_serves(),
-    }
+    let is_idle =
+        |s: &&Server| s.is_at(view.address()) || view.heard(s) == Some(&Probe::NotServing);
+    let votes = file.voters().any(|s| s.is_at(view.address()));
+    let idle = file.voters().filter(is_idle).count();
+    let gone = fate::terminated_members(view, file);
+    let is_gone = |s: &&Server| gone.iter().any(|(id, _)| *id == s.id);
+    let gone = file.voters().filter(is_gone).count();
+    votes && idle >= file.quorum() && idle + gone == file.voter_count()
 }
 
 /// Whether a quorum of this config serves without this instance.
 fn serve_without(view: View, config: &Ensemble) -> bool {
-    let serves = |server: &&Server| {
-        let heard = view.heard(server);
-        !server.is_at(view.address()) && heard.is_some_and(|p| p.serving().is_some())
-    };
-    config.voters().filter(serves).count() >= config.quorum()
+    let others = config.voters().filter(|s| !s.is_at(view.address()));
+    others.filter(|s| view.serves(s)).count() >= config.quorum()
 }
 
 fn may_give_up(view: View) -> bool {

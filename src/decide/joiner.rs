@@ -21,7 +21,8 @@ pub fn plan(view: View, founded: &Founded, claim: ClaimName, id: ServerId) -> Pl
         }
         Service::Stopped => match base(view, founded) {
             Some(base) => start_joiner(view, founded, claim, id, &base),
-            None => waits(Situation::Joining, unseen_base(view)),
+            None => recovery::tell_of_emptied_disk(view)
+                .unwrap_or_else(|| waits(Situation::Joining, unseen_base(view))),
         },
     }
 }

@@ -9,8 +9,10 @@ pub mod fate;
 mod files;
 mod formation;
 mod health;
+mod hooks;
 pub mod identity;
 mod joiner;
+mod leave;
 mod membership;
 mod newcomer;
 pub mod overview;
@@ -31,13 +33,12 @@ use self::view::View;
 /// What this instance should do now.
 pub fn plan(snapshot: &Snapshot, policy: &Policy) -> Plan {
     match View::new(snapshot, policy) {
-        Ok(view) => health::judge_disk(view, stand(view)),
+        Ok(view) => hooks::attend(view, health::judge_disk(view, recognise(view))),
         Err(waiting) => waits(Situation::Blind, waiting),
     }
 }
 
-/// Where this instance stands, and what follows.
-fn stand(view: View) -> Plan {
+fn recognise(view: View) -> Plan {
     // What is on the disk comes first: a member needs nobody's leave to start or to serve.
     let member = own_member_id(view);
     if member.is_some() && view.service == Service::Stopped {
@@ -45,6 +46,9 @@ fn stand(view: View) -> Plan {
     }
     if let Some(contradiction) = strangers(view) {
         return waits(Situation::Halted, contradiction);
+    }
+    if let Some(plan) = leave::plan(view) {
+        return plan;
     }
     let serves = view.snapshot.server.serving().zip(view.committed_here());
     if let (Some(id), Some((serving, committed))) = (member, serves) {

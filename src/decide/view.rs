@@ -81,6 +81,12 @@ impl<'a> View<'a> {
         }
     }
 
+    /// The generation that the files here are of; 0 where there are none.
+    pub fn generation(&self) -> u32 {
+        let identity = self.disk.identity.as_ref();
+        identity.map_or(0, |identity| identity.lineage.generation)
+    }
+
     /// This instance, as the fleet has it.
     pub fn instance(&self) -> Option<&'a Instance> {
         self.fleet().ok()?.instances.get(&self.me.instance)
@@ -109,6 +115,15 @@ impl<'a> View<'a> {
     pub fn anybody_serves(&self) -> bool {
         let mut peers = self.snapshot.peers.values();
         self.snapshot.server.serving().is_some() || peers.any(|p| p.serving().is_some())
+    }
+
+    /// Whether the server of a member answers that it serves.
+    pub fn serves(&self, member: &Server) -> bool {
+        if member.is_at(self.address()) {
+            return self.snapshot.server.serving().is_some();
+        }
+        let heard = self.heard(member);
+        heard.is_some_and(|probe| probe.serving().is_some())
     }
 
     /// The committed config that changes go out from: the newest told, while the own server serves

@@ -266,6 +266,7 @@ impl Given {
         let testimony = Testimony {
             generation: 1,
             config: config(members),
+            config_of: 1,
             withdrawn: false,
             history: None,
         };
@@ -277,6 +278,7 @@ impl Given {
         let testimony = Testimony {
             generation: 1,
             config: config(members),
+            config_of: 1,
             withdrawn: true,
             history: data.map(|(epoch, zxid)| history(epoch, zxid)),
         };
