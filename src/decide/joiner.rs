@@ -19,12 +19,31 @@ pub fn plan(view: View, founded: &Founded, claim: ClaimName, id: ServerId) -> Pl
             actions.push(Action::StartServer);
             acts(Situation::Stopped, actions, Next::Here)
         }
+        Service::Stopped if has_withdrawn_from(view, &founded.lineage) => {
+            let why = "without the generation that is served, which began after the one that this \
+                       server was withdrawn from";
+            waits(
+                Situation::Recovering,
+                Waiting::Answer {
+                    whom: "CloudWatch Logs",
+                    why: why.to_owned(),
+                },
+            )
+        }
         Service::Stopped => match base(view, founded) {
             Some(base) => start_joiner(view, founded, claim, id, &base),
             None => recovery::tell_of_emptied_disk(view)
                 .unwrap_or_else(|| waits(Situation::Joining, unseen_base(view))),
         },
     }
+}
+
+/// Whether this server was withdrawn, with its data, from the generation that the list of claims has
+/// as the newest. Nobody serves that one any more: who serves, serves one that the list lacks.
+fn has_withdrawn_from(view: View, lineage: &Lineage) -> bool {
+    let identity = view.disk.identity.as_ref().filter(|i| i.withdrawn);
+    let newest = identity.is_some_and(|i| i.lineage.generation >= lineage.generation);
+    newest && view.disk.data && view.anybody_serves()
 }
 
 /// Whether this is a member with all that it needs to start, but for `myid`. Nobody needs to serve
