@@ -123,6 +123,12 @@ fn policy(reader: &mut Reader) -> Choices {
         leave_on_rebalance: flag(reader, "policy.leave_on_rebalance", false),
         leave_patience: reader.value("policy.leave_patience", text("15m"), patience),
         protect_voters: flag(reader, "policy.protect_voters", true),
+        restart_after: reader.value(
+            "policy.restart_after",
+            text("5m"),
+            judge::duration("30s", "6h"),
+        ),
+        report_unhealthy: flag(reader, "policy.report_unhealthy", true),
     }
 }
 

@@ -142,6 +142,10 @@ pub struct Choices {
     pub leave_patience: Duration,
     /// Whether the group may choose no voter while none can be spared (`asg` only).
     pub protect_voters: bool,
+    /// How long a server may run without serving before it is restarted.
+    pub restart_after: Duration,
+    /// Whether an instance whose server is beyond help reports itself as unhealthy (`asg` only).
+    pub report_unhealthy: bool,
 }
 
 /// `[pace]`: intervals and deadlines.
@@ -228,6 +232,8 @@ impl Settings {
             leave_on_rebalance: self.policy.leave_on_rebalance,
             leave_patience: self.policy.leave_patience,
             protect_voters: self.policy.protect_voters && self.membership.scheme == Scheme::Asg,
+            restart_after: self.policy.restart_after,
+            report_unhealthy: self.policy.report_unhealthy && self.membership.scheme == Scheme::Asg,
             claim_grace: self.register.claim_grace,
             absence_proof: self.register.absence_proof,
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::view::View;
-use super::{budget, fate, formation, membership, recovery};
+use super::{budget, fate, formation, health, membership, recovery};
 use crate::model::claim::{Milestone, Slot};
 use crate::model::disk::{Identity, ZooCfg};
 use crate::model::ensemble::Ensemble;
@@ -30,6 +30,7 @@ pub fn serving(view: View, id: ServerId, serving: &Serving, committed: &Ensemble
     plan.actions.extend(take_back(view, id));
     plan.actions.extend(journal(view, id));
     plan.actions.extend(tags(view, id));
+    plan.actions.extend(health::forget(view));
     let Ok(fleet) = view.fleet() else {
         return plan;
     };
@@ -61,14 +62,14 @@ pub fn not_serving(view: View, id: ServerId) -> Plan {
         next: Next::Here,
     };
     let Some(config) = &view.disk.dynamic else {
-        return plan;
+        return health::mend(view, plan);
     };
     let missing = missing(view, config, id);
     if view.snapshot.server.answered() && !missing.is_empty() {
         plan.waiting = vec![Waiting::Quorum { missing }];
         plan.next = Next::Everywhere;
     }
-    plan
+    health::mend(view, plan)
 }
 
 /// The other voters that do not serve, each with what is known of it.
@@ -152,6 +153,12 @@ fn warnings(view: View) -> Vec<String> {
     if view.disk.zoo_cfg == ZooCfg::Stale {
         let text = "zoo.cfg differs from the settings; it is written at the server's next start";
         warnings.push(text.to_owned());
+    }
+    let own = view.disk.identity.as_ref().map(|identity| identity.server);
+    if let Some(id) = own.filter(|id| view.disk.myid != Some(*id)) {
+        warnings.push(format!(
+            "myid does not say {id}, the id of this server; it is written at the next start"
+        ));
     }
     if view
         .register()

@@ -2,6 +2,7 @@
 
 mod claims;
 mod disk;
+mod health;
 mod membership;
 
 use std::fmt;
@@ -66,8 +67,13 @@ fn judge(view: View, before: &[Action], action: &Action) -> Rules {
         | Action::WriteZooCfg
         | Action::MoveDataAside { .. }
         | Action::AllowEmptyDatabase
-        | Action::StartServer
-        | Action::StopServer => disk::rules(view, before, action),
+        | Action::StartServer => disk::rules(view, before, action),
+        Action::StopServer => {
+            let mut rules = disk::rules(view, before, action);
+            rules.extend(health::rules(view, before, action));
+            rules
+        }
+        Action::NoteStuck { .. } => health::rules(view, before, action),
         Action::AddServer { .. }
         | Action::RemoveServers { .. }
         | Action::AwaitCommit

@@ -13,7 +13,7 @@ use crate::aws::tags;
 use crate::clock;
 use crate::host::files;
 use crate::model::claim::{ClaimName, Milestone};
-use crate::model::disk::Identity;
+use crate::model::disk::{Identity, Stuck};
 use crate::model::ensemble::Ensemble;
 use crate::model::fleet::Me;
 use crate::model::history::Testimony;
@@ -53,6 +53,7 @@ pub async fn apply(world: &mut RealWorld, action: &Action) -> Applied {
             files::replace(&world.paths.initialize(), "", PUBLIC)?;
             Ok(Outcome::Done)
         }
+        Action::NoteStuck { stuck } => world.note_stuck(*stuck),
         Action::StartServer => world.start().await,
         Action::StopServer => {
             world.manager.stop().await?;
@@ -219,6 +220,18 @@ impl RealWorld {
     fn write_identity(&self, identity: &Identity) -> Applied {
         let text = serde_json::to_string(identity)?;
         files::replace(&self.paths.identity(), &format!("{text}\n"), PUBLIC)?;
+        Ok(Outcome::Done)
+    }
+
+    fn note_stuck(&self, stuck: Option<Stuck>) -> Applied {
+        let path = self.paths.stuck();
+        match stuck {
+            Some(stuck) => {
+                let text = serde_json::to_string(&stuck)?;
+                files::replace(&path, &format!("{text}\n"), PUBLIC)?;
+            }
+            None => files::forget(&path)?,
+        }
         Ok(Outcome::Done)
     }
 

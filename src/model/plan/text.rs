@@ -58,6 +58,14 @@ impl fmt::Display for Action {
             Action::AllowEmptyDatabase => {
                 f.write_str("create initialize: serve an empty database, once")
             }
+            Action::NoteStuck { stuck: None } => f.write_str("note that the server serves again"),
+            Action::NoteStuck { stuck: Some(stuck) } => {
+                write!(f, "note that the server is stuck since {}", stuck.since)?;
+                match stuck.restarts {
+                    0 => Ok(()),
+                    n => write!(f, ", restart {n}"),
+                }
+            }
             Action::StartServer => f.write_str("start ZooKeeper"),
             Action::StopServer => f.write_str("stop ZooKeeper"),
             Action::AddServer {
