@@ -57,6 +57,16 @@ pub fn held(view: View) -> Option<(ClaimName, ServerId)> {
     preferred.or(held.first()).copied()
 }
 
+/// Whether this instance has released this id: its server left the ensemble.
+pub fn has_left(view: View, id: ServerId) -> bool {
+    let claims = view.register().into_iter().flat_map(|r| r.of(Slot::Server(id)));
+    let mut released = claims.filter(|(_, c)| c.journal.contains_key(&Milestone::Left));
+    released.any(|(_, claim)| {
+        let owner = claim.valid_owner();
+        owner.is_some_and(|owner| owner.instance == view.me.instance)
+    })
+}
+
 fn is_elsewhere(view: View, id: ServerId) -> bool {
     let member = view.committed().and_then(|ensemble| ensemble.get(id));
     member.is_some_and(|server| !server.is_at(view.address()))

@@ -55,14 +55,13 @@ pub fn plan(view: View) -> Option<Plan> {
     Some(plan)
 }
 
-/// Whether this instance counts as a member, by what a peer tells or by its own files.
+/// Whether this instance may count as a member: by the newest config that anybody tells, or, where
+/// nobody does, by what is on its disk. A joiner may have been added without having heard of it.
 fn is_listed(view: View) -> bool {
     let listed = |config: &Ensemble| config.at(view.address()).is_some();
-    let file = view.disk.dynamic.as_ref();
-    let votes = file.is_some_and(|file| file.voters().any(|s| s.is_at(view.address())));
     match view.committed() {
         Some(config) => listed(config),
-        None => votes && view.disk.data,
+        None => view.disk.data || view.disk.dynamic.as_ref().is_some_and(listed),
     }
 }
 

@@ -117,7 +117,8 @@ fn own_member_id(view: View) -> Option<ServerId> {
     let voter = config.voters().any(|s| s.id == identity.server);
     let outlived = || formation::outlives(view, identity).is_some() || files::is_stale(view);
     let outlived = view.service == Service::Stopped && outlived();
-    let stays = voter && view.disk.data && !identity.withdrawn && !outlived;
+    let gone = outlived || identity::has_left(view, identity.server);
+    let stays = voter && view.disk.data && !identity.withdrawn && !gone;
     (own && listed && stays).then_some(identity.server)
 }
 

@@ -177,7 +177,8 @@ impl Region {
         let machine = &self.machines[m];
         let patience = self.policy.leave_patience.as_millis();
         let waited = machine.retired_at.map_or(0, |at| self.now - at);
-        let votes = config.is_voter(self.id_on(m), machine.address);
+        let here = |(id, at): (ServerId, _)| at == machine.address && self.is_of(m, id);
+        let votes = config.voters().any(here);
         let living = config
             .voters()
             .filter(|v| self.living(*v).is_some())
@@ -186,10 +187,6 @@ impl Region {
         if needed && u128::from(waited) < patience / 2 {
             self.broke(format!("{m} goes, and the quorum with it"));
         }
-    }
-
-    fn id_on(&self, m: usize) -> ServerId {
-        self.machines[m].disk.myid.unwrap_or(ServerId::MIN)
     }
 
     /// An agent is about to say whose data its running server has. ZooKeeper does not read that file.

@@ -6,6 +6,7 @@ use crate::decide::identity::{Standing, standing};
 use crate::decide::succession;
 use crate::decide::view::View;
 use crate::model::claim::{Claim, ClaimName, Milestone, Slot};
+use crate::model::ensemble::Ensemble;
 use crate::model::id::ServerId;
 use crate::model::plan::Action;
 
@@ -30,7 +31,7 @@ pub fn rules(view: View, before: &[Action], action: &Action) -> Rules {
             ]
         }
         Action::Journal { claim, milestone } => {
-            let out = disk::is_down(view, before) && !is_listed(view);
+            let out = disk::is_down(view, before) && is_out(view);
             vec![
                 (holds(view, *claim), HELD),
                 (*milestone != Milestone::Left || out, LEFT),
@@ -48,10 +49,15 @@ pub fn rules(view: View, before: &[Action], action: &Action) -> Rules {
     }
 }
 
-/// Whether the newest config that any server tells lists this instance.
-fn is_listed(view: View) -> bool {
-    view.committed()
-        .is_some_and(|config| config.at(view.address()).is_some())
+/// Whether nobody can count on this instance's server: the newest config that anybody tells does not
+/// list it, or it never had anything to do with one.
+fn is_out(view: View) -> bool {
+    let listed = |config: &Ensemble| config.at(view.address()).is_some();
+    let file = view.disk.dynamic.as_ref();
+    match view.committed() {
+        Some(config) => !listed(config),
+        None => !view.disk.data && !file.is_some_and(listed),
+    }
 }
 
 fn is_vacant(view: View, slot: Slot, term: u32) -> bool {
