@@ -1,18 +1,21 @@
 //! The checker of the clients' histories notices what may not be, and only that.
 
 #[path = "chaos/history.rs"]
-#[allow(dead_code, reason = "the chaos test counts and times what happened too")]
+#[allow(
+    dead_code,
+    reason = "the chaos test counts and times what happened too"
+)]
 mod history;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use self::history::{
-    ClientId, Contents, Event, Outcome, Register, Told, Violation, What, acknowledged,
-    longest_gap, violations,
+    ClientId, Contents, Event, Outcome, Register, Told, Violation, What, acknowledged, longest_gap,
+    violations,
 };
 
-/// A request of a client's session that takes the tenth second after `second`.
+/// A request of a client's session that takes the first tenth of this second.
 fn event(client: ClientId, session: u32, second: u64, what: What) -> Event {
     let begun = Duration::from_secs(second);
     Event {

@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use zk_bootstrap::clock;
 use zookeeper_client::Error;
 
 use crate::history::{ClientId, Contents, Event, Outcome, Register, Told, What, acknowledged};
@@ -35,11 +34,10 @@ pub struct Clients {
 }
 
 impl Clients {
-    /// Starts to write, as soon as a server takes it.
-    pub fn start(servers: &Servers) -> Self {
+    /// Starts to write, as soon as a server takes it. Times are counted from `begin`.
+    pub fn start(servers: &Servers, begin: Instant) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let events = Arc::new(Mutex::new(Vec::new()));
-        let begin = clock::instant();
         let start = |id| {
             let mut one = One {
                 id,

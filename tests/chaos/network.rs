@@ -79,22 +79,25 @@ impl Network {
         Network { table }
     }
 
-    /// Drops this share of the packets from one instance to another, for each pair.
+    /// Drops every packet from one instance to another, for each pair.
+    pub fn cut(&self, pairs: &[(Ipv4Addr, Ipv4Addr)]) {
+        self.add(pairs, "drop");
+    }
+
+    /// Drops this share, below 100, of the packets from one instance to another, for each pair.
     pub fn lose(&self, percent: u8, pairs: &[(Ipv4Addr, Ipv4Addr)]) {
+        self.add(pairs, &format!("numgen random mod 100 < {percent} drop"));
+    }
+
+    fn add(&self, pairs: &[(Ipv4Addr, Ipv4Addr)], verdict: &str) {
         let mut rules = String::new();
-        let drop = format!("numgen random mod 100 < {percent} drop");
         let rule = format!("add rule ip {} cut", self.table);
         for (from, to) in pairs {
             let (opener, accepter) = (group_id(*from), group_id(*to));
-            writeln!(rules, "{rule} meta skgid {opener} ip daddr {to} {drop}").expect("text");
-            writeln!(rules, "{rule} ip saddr {from} ct mark {accepter} {drop}").expect("text");
+            writeln!(rules, "{rule} meta skgid {opener} ip daddr {to} {verdict}").expect("text");
+            writeln!(rules, "{rule} ip saddr {from} ct mark {accepter} {verdict}").expect("text");
         }
         filter(&rules);
-    }
-
-    /// Drops every packet from one instance to another, for each pair.
-    pub fn cut(&self, pairs: &[(Ipv4Addr, Ipv4Addr)]) {
-        self.lose(100, pairs);
     }
 
     /// Lets everything through again.

@@ -2,9 +2,10 @@
 
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
+use zk_bootstrap::clock;
 
 use crate::clients::{Clients, told};
 use crate::history::{Event, Violation, acknowledged, longest_gap, violations};
@@ -30,6 +31,7 @@ pub struct Trial {
     pub dice: fastrand::Rng,
     /// What the clients did whose writes may be lost by declaration.
     declared: Vec<Event>,
+    begin: Instant,
     network: Option<Network>,
 }
 
@@ -64,6 +66,7 @@ impl Trial {
             world,
             dice: fastrand::Rng::with_seed(seed),
             declared: Vec::new(),
+            begin: clock::instant(),
             network,
         };
         trial.world.await_ensemble(PATIENCE);
@@ -94,7 +97,7 @@ impl Trial {
 
     /// Starts clients that know nothing of those before.
     pub fn start_clients(&mut self) {
-        self.clients = Some(Clients::start(&self.world.servers()));
+        self.clients = Some(Clients::start(&self.world.servers(), self.begin));
         self.await_writes();
     }
 
@@ -171,11 +174,12 @@ impl Trial {
                 })
             })
             .collect();
-        let gap = longest_gap(&events).max(longest_gap(&self.declared));
+        let violations = violations(&events, &told).into_iter().collect();
+        let all = [self.declared, events].concat();
         Report {
-            gap,
-            acknowledged: acknowledged(&events) + acknowledged(&self.declared),
-            violations: violations(&events, &told).into_iter().collect(),
+            gap: longest_gap(&all),
+            acknowledged: acknowledged(&all),
+            violations,
         }
     }
 }
