@@ -2,8 +2,9 @@
 //! and fails when an acknowledged write is lost, when clients saw what must not be, or when an
 //! ensemble did not come back by itself.
 //!
-//! `ROUNDS=n`: rounds of each scenario (1). `SEED=s`: the first round's seed, by which the random
-//! choices are made (any); the next has s + 1. `SCENARIO=words`: only those with these words in
+//! `ROUNDS=n`: rounds of each scenario (1). `SEED=s`: the first round's seed (any), the next has
+//! s + 1; by a seed the same instance is chosen and the same time waited, but who leads and how far
+//! all have come by then is up to the processes. `SCENARIO=words`: only those with these words in
 //! their names, like a first argument.
 
 #[path = "../world/mod.rs"]

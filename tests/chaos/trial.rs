@@ -14,7 +14,7 @@ use crate::scenarios::Scenario;
 use crate::world::client::Config;
 use crate::world::instance::Image;
 use crate::world::wait::wait_for;
-use crate::world::{World, packaged};
+use crate::world::{World, packaged, process};
 
 /// For everything that a scenario waits for; generous, for busy machines.
 pub const PATIENCE: Duration = Duration::from_secs(150);
@@ -50,8 +50,11 @@ impl Trial {
     /// Goes through a scenario in a world in this net.
     ///
     /// # Panics
-    /// When what the scenario waits for does not come.
+    /// When what the scenario waits for does not come, or another chaos uses this net's directory.
     pub fn run(scenario: &Scenario, net: &str, seed: u64) -> Report {
+        let mark = format!("ZK_WORLD={}", World::root(net).display());
+        let others = process::marked(&mark);
+        assert!(others.is_empty(), "another chaos is up: {others:?}");
         let image = Image {
             agent: PathBuf::from(env!("CARGO_BIN_EXE_zk-bootstrap")),
             zookeeper: packaged(),
@@ -109,22 +112,29 @@ impl Trial {
     /// Any instance.
     pub fn any(&mut self) -> String {
         let ids = self.world.ids();
-        self.dice.choice(ids).expect("an instance")
+        self.shuffled(ids).remove(0)
     }
 
     /// Any follower's instance.
     pub fn follower(&mut self) -> String {
         let ids = self.world.followers();
-        self.dice.choice(ids).expect("a follower")
+        self.shuffled(ids).remove(0)
     }
 
     /// Two of three instances, in any order, one of which may be the leader's. The third is the
     /// survivor of what is to come.
     pub fn two(&mut self) -> [String; 2] {
-        let mut ids = self.world.ids();
-        self.dice.shuffle(&mut ids);
+        let ids = self.world.ids();
+        let mut ids = self.shuffled(ids);
         ids.truncate(2);
         ids.try_into().expect("three instances")
+    }
+
+    /// In an order that the seed says. Ids differ from run to run, addresses do not.
+    fn shuffled(&mut self, mut ids: Vec<String>) -> Vec<String> {
+        ids.sort_by_key(|id| self.world.at(id).address);
+        self.dice.shuffle(&mut ids);
+        ids
     }
 
     /// Two instances lose power, the second one so much later that the third has all writes that
