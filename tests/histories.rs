@@ -1,19 +1,17 @@
 //! The checker of the clients' histories notices what may not be, and only that.
 
 #[path = "chaos/history.rs"]
-#[allow(
-    dead_code,
-    reason = "the chaos test counts and times what happened too"
-)]
 mod history;
+#[path = "chaos/violations.rs"]
+mod violations;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use self::history::{
-    ClientId, Contents, Event, Outcome, Register, Told, Violation, What, acknowledged, longest_gap,
-    violations,
+    ClientId, Contents, Event, Outcome, Register, Told, What, acknowledged, longest_gap,
 };
+use self::violations::{Violation, violations};
 
 /// A request of a client's session that takes the first tenth of this second.
 fn event(client: ClientId, session: u32, second: u64, what: What) -> Event {

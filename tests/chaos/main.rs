@@ -16,6 +16,7 @@ mod history;
 mod network;
 mod scenarios;
 mod trial;
+mod violations;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
@@ -24,9 +25,9 @@ use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use self::history::Violation;
 use self::scenarios::{SCENARIOS, Scenario};
 use self::trial::{Report, Trial};
+use self::violations::Violation;
 use self::world::World;
 
 /// Worlds side by side: three servers and agents each keep two cores busy, and a busy machine
@@ -44,20 +45,22 @@ fn main() -> ExitCode {
             .for_each(|each| println!("{}: test", each.name));
         return ExitCode::SUCCESS;
     }
+    let named = env::var("SCENARIO").ok().filter(|words| !words.is_empty());
     let filter = arguments
         .into_iter()
         .find(|argument| !argument.starts_with('-'));
-    let filter = env::var("SCENARIO").ok().or(filter).unwrap_or_default();
     let mut chosen: Vec<Scenario> = SCENARIOS.to_vec();
-    chosen.retain(|scenario| scenario.name.contains(&filter));
+    let words = named.clone().or(filter).unwrap_or_default();
+    chosen.retain(|scenario| scenario.name.contains(&words));
+    if chosen.is_empty() {
+        // A filter of `cargo test` is often meant for other tests.
+        println!("no scenario has {words:?} in its name");
+        return ExitCode::from(u8::from(named.is_some()));
+    }
     if let Err(reason) = network::enter() {
         let skipped = chosen.iter().filter(|scenario| scenario.network);
         skipped.for_each(|each| println!("skipped: {} ({reason})", each.name));
         chosen.retain(|scenario| !scenario.network);
-    }
-    if chosen.is_empty() {
-        println!("no scenario: {filter}");
-        return ExitCode::SUCCESS;
     }
     let rounds: u64 = number("ROUNDS").unwrap_or(1);
     let seed: u64 = number("SEED").unwrap_or_else(|| fastrand::u64(1..1_000_000));

@@ -1,6 +1,8 @@
 //! What happens to an ensemble of three while clients use it. Before and after each scenario every
 //! instance is a voter and serves; that it comes back to this by itself is a part of each.
 
+mod partitions;
+
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -42,10 +44,10 @@ pub const SCENARIOS: &[Scenario] = &[
     plain("three, five, three", three_five_three),
     plain("AWS lossy in a replacement", lossy_aws),
     plain("AWS empty at a loss", empty_aws),
-    partition("leader cut off", leader_cut_off),
-    partition("follower cut off", follower_cut_off),
-    partition("heard by nobody", heard_by_nobody),
-    partition("lossy network", lossy_network),
+    partition("leader cut off", partitions::leader_cut_off),
+    partition("follower cut off", partitions::follower_cut_off),
+    partition("heard by nobody", partitions::heard_by_nobody),
+    partition("lossy network", partitions::lossy_network),
 ];
 
 const fn plain(name: &'static str, run: fn(&mut Trial)) -> Scenario {
@@ -234,59 +236,6 @@ fn empty_aws(trial: &mut Trial) {
     });
     assert_eq!(now, before);
     trial.no_faults();
-}
-
-fn leader_cut_off(trial: &mut Trial) {
-    let leader = trial.world.leader();
-    let followers = trial.world.followers();
-    trial.moment(SOON);
-    cut_off(trial, &leader);
-    wait_for("another leader", PATIENCE, || {
-        let mut modes = followers.iter().map(|id| trial.world.at(id).mode());
-        modes
-            .any(|mode| mode.as_deref() == Some("leader"))
-            .then_some(())
-    });
-    trial.moment(JOIN);
-    trial.network().heal();
-}
-
-fn follower_cut_off(trial: &mut Trial) {
-    let follower = trial.follower();
-    trial.moment(SOON);
-    cut_off(trial, &follower);
-    trial.moment(SILENCE);
-    trial.network().heal();
-}
-
-fn cut_off(trial: &mut Trial, id: &str) {
-    let out = trial.pairs(id);
-    let back: Vec<_> = out.iter().map(|(one, other)| (*other, *one)).collect();
-    trial.network().cut(&out);
-    trial.network().cut(&back);
-}
-
-/// It hears the others, and they do not hear it.
-fn heard_by_nobody(trial: &mut Trial) {
-    let mute = trial.any();
-    trial.moment(SOON);
-    let out = trial.pairs(&mute);
-    trial.network().cut(&out);
-    trial.moment(SILENCE);
-    trial.network().heal();
-}
-
-fn lossy_network(trial: &mut Trial) {
-    let percent = trial.dice.u8(10..=40);
-    for id in trial.world.ids() {
-        let out = trial.pairs(&id);
-        trial.network().lose(percent, &out);
-    }
-    trial.moment(SILENCE);
-    let gone = trial.any();
-    trial.world.terminate(&gone);
-    trial.moment(SILENCE);
-    trial.network().heal();
 }
 
 /// Whose data this is: each generation has a marker in the register.

@@ -8,9 +8,10 @@ use serde_json::json;
 use zk_bootstrap::clock;
 
 use crate::clients::{Clients, told};
-use crate::history::{Event, Violation, acknowledged, longest_gap, violations};
+use crate::history::{Event, acknowledged, longest_gap};
 use crate::network::Network;
 use crate::scenarios::Scenario;
+use crate::violations::{Violation, violations};
 use crate::world::client::Config;
 use crate::world::instance::Image;
 use crate::world::wait::wait_for;
