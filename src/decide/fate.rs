@@ -1,12 +1,15 @@
 //! What has become of an instance: three values, because most answers prove nothing.
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::view::View;
-use crate::model::claim::{Claim, Slot};
+use crate::model::claim::{Claim, Milestone, Owner, Register, Slot};
 use crate::model::ensemble::Ensemble;
 use crate::model::fleet::InstanceState;
 use crate::model::id::{InstanceId, ServerId};
+use crate::model::server::Server;
 
 /// The fate of an instance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,21 +61,38 @@ pub fn of_owner(view: View, claim: &Claim) -> Fate {
     }
 }
 
-/// The members of `ensemble` whose termination is proven: a claim on the id has a valid record that
-/// names the member's address, and its owner is gone. An old config may list an id that was claimed
-/// anew since, elsewhere: id and address together name one instance for ever.
+/// The claim on a member's id whose valid record names the member's address. An old config may list
+/// an id that was claimed anew since, elsewhere: id and address together name one instance for ever.
+fn claim_of<'a>(register: &'a Register, member: &Server) -> Option<(&'a Claim, &'a Owner)> {
+    let mut claims = register.of(Slot::Server(member.id)).rev();
+    claims.find_map(|(_, claim)| {
+        let owner = claim.valid_owner()?;
+        member.is_at(owner.address).then_some((claim, owner))
+    })
+}
+
+/// The members of `ensemble` whose termination is proven: whoever claimed the id at the member's
+/// address is gone.
 pub fn terminated_members(view: View, ensemble: &Ensemble) -> Vec<(ServerId, InstanceId)> {
     let Ok(register) = view.register() else {
         return Vec::new();
     };
-    let gone = ensemble.servers.values().filter_map(|server| {
-        let mut claims = register.of(Slot::Server(server.id)).rev();
-        let (claim, owner) = claims.find_map(|(_, claim)| {
-            let owner = claim.valid_owner()?;
-            server.is_at(owner.address).then_some((claim, owner))
-        })?;
+    let gone = ensemble.servers.values().filter_map(|member| {
+        let (claim, owner) = claim_of(register, member)?;
         let terminated = matches!(of_owner(view, claim), Fate::Terminated(_));
-        terminated.then(|| (server.id, owner.instance.clone()))
+        terminated.then(|| (member.id, owner.instance.clone()))
     });
     gone.collect()
+}
+
+/// The members of `ensemble` whose own instances have noted that they are leaving.
+pub fn leaving_members(view: View, ensemble: &Ensemble) -> BTreeSet<ServerId> {
+    let Ok(register) = view.register() else {
+        return BTreeSet::new();
+    };
+    let members = ensemble.servers.values().filter(|member| {
+        let claim = claim_of(register, member);
+        claim.is_some_and(|(claim, _)| claim.journal.contains_key(&Milestone::Leaving))
+    });
+    members.map(|member| member.id).collect()
 }

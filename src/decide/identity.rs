@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::fate::{self, Fate};
 use super::view::View;
-use crate::model::claim::{Claim, ClaimName, Owner, Register, Slot};
+use crate::model::claim::{Claim, ClaimName, Milestone, Owner, Register, Slot};
 use crate::model::ensemble::Ensemble;
 use crate::model::fleet::Fleet;
 use crate::model::id::ServerId;
@@ -23,6 +23,9 @@ pub enum Standing<'a> {
 
 /// How the newest claim on a slot stands.
 pub fn standing<'a>(view: View, claim: &'a Claim) -> Standing<'a> {
+    if claim.journal.contains_key(&Milestone::Left) {
+        return Standing::Vacant;
+    }
     if let Some(owner) = claim.valid_owner() {
         return match fate::of_owner(view, claim) {
             Fate::Terminated(_) => Standing::Vacant,
@@ -43,9 +46,9 @@ pub fn held(view: View) -> Option<(ClaimName, ServerId)> {
     let register = view.register().ok()?;
     let mine = register.newest_of_servers().into_iter();
     let mine = mine.filter(|(_, (_, claim))| {
-        claim
-            .valid_owner()
-            .is_some_and(|owner| owner.instance == view.me.instance)
+        let owner = claim.valid_owner();
+        let has_left = claim.journal.contains_key(&Milestone::Left);
+        !has_left && owner.is_some_and(|owner| owner.instance == view.me.instance)
     });
     let usable = mine.filter(|(id, _)| !is_elsewhere(view, *id));
     let held: Vec<_> = usable.map(|(id, (name, _))| (name, id)).collect();

@@ -10,8 +10,8 @@ use crate::model::id::{InstanceId, ServerId};
 use crate::model::plan::Action;
 use crate::model::server::Role;
 
-/// Adds this server as a voter; in the same transaction a voter whose termination is proven goes,
-/// so that the ensemble's size does not change. One that still holds this server's address goes
+/// Adds this server as a voter; in the same transaction a voter goes whose termination is proven, or
+/// which is leaving, so that the ensemble's size does not change. One that still holds this server's address goes
 /// first.
 pub fn add(view: View, id: ServerId, committed: &Ensemble) -> Action {
     let gone = fate::terminated_members(view, committed);
@@ -23,9 +23,11 @@ pub fn add(view: View, id: ServerId, committed: &Ensemble) -> Action {
         .collect();
     let at_my_address = committed.at(view.address()).map(|s| s.id);
     let same_address = gone.iter().find(|id| Some(**id) == at_my_address);
+    let leaving = fate::leaving_members(view, committed);
+    let leaving = leaving.intersection(&voters).next();
     Action::AddServer {
         server: view.policy.server(id, view.address()),
-        remove: same_address.or(gone.first()).copied(),
+        remove: same_address.or(gone.first()).or(leaving).copied(),
         expected: committed.version,
     }
 }

@@ -3,13 +3,16 @@
 //! [`plan`] recognises where this instance stands and says what follows from it; the sub-modules
 //! answer one question each. [`safety`] judges the result, and was written apart from it.
 
+mod budget;
 mod duties;
 pub mod evidence;
 pub mod fate;
 mod files;
 mod formation;
+mod hooks;
 pub mod identity;
 mod joiner;
+mod leave;
 mod membership;
 mod newcomer;
 pub mod overview;
@@ -29,10 +32,13 @@ use self::view::View;
 
 /// What this instance should do now.
 pub fn plan(snapshot: &Snapshot, policy: &Policy) -> Plan {
-    let view = match View::new(snapshot, policy) {
-        Ok(view) => view,
-        Err(waiting) => return waits(Situation::Blind, waiting),
-    };
+    match View::new(snapshot, policy) {
+        Ok(view) => hooks::attend(view, recognise(view)),
+        Err(waiting) => waits(Situation::Blind, waiting),
+    }
+}
+
+fn recognise(view: View) -> Plan {
     // What is on the disk comes first: a member needs nobody's leave to start or to serve.
     let member = own_member_id(view);
     if member.is_some() && view.service == Service::Stopped {
@@ -41,7 +47,10 @@ pub fn plan(snapshot: &Snapshot, policy: &Policy) -> Plan {
     if let Some(contradiction) = strangers(view) {
         return waits(Situation::Halted, contradiction);
     }
-    let serves = snapshot.server.serving().zip(view.committed_here());
+    if let Some(plan) = leave::plan(view) {
+        return plan;
+    }
+    let serves = view.snapshot.server.serving().zip(view.committed_here());
     if let (Some(id), Some((serving, committed))) = (member, serves) {
         return duties::serving(view, id, serving, committed);
     }

@@ -44,6 +44,18 @@ pub fn is_lost(view: View, config: &Ensemble, survivors: &[Survivor]) -> bool {
     config.voter_count() - gone < config.quorum()
 }
 
+/// Whether it would be lost without the voter `id`.
+pub fn is_lost_without(
+    view: View,
+    config: &Ensemble,
+    survivors: &[Survivor],
+    id: ServerId,
+) -> bool {
+    let gone = gone(view, config, survivors);
+    let votes = config.voters().any(|s| s.id == id) && gone.iter().all(|(g, ..)| *g != id);
+    votes && config.voter_count() - gone.len() == config.quorum()
+}
+
 /// What an operator should know of the loss, by this config.
 pub fn loss(view: View, config: &Ensemble, survivors: &[Survivor]) -> Option<String> {
     let gone = gone(view, config, survivors);

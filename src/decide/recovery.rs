@@ -39,7 +39,11 @@ pub fn plan(view: View) -> Option<Plan> {
         None => !view.disk.data && case.is_for_others_to_say(),
     };
     if !lost {
-        return case.tell_of_emptied_disk(me);
+        let config = config.filter(|_| !view.disk.data && view.service == Service::Running)?;
+        let needed = quorum::is_lost_without(view, config, &case.survivors, case.id);
+        let stop = || acts(Situation::Joining, vec![Action::StopServer], Next::Here);
+        // It waits for a leader that its own empty disk keeps from being elected: it must say so.
+        return needed.then(stop);
     }
     let mut plan = speak(&case, me);
     if plan.situation == Situation::QuorumLost {
@@ -47,6 +51,16 @@ pub fn plan(view: View) -> Option<Plan> {
         plan.warnings.extend(loss);
     }
     Some(plan)
+}
+
+/// Tells of an emptied disk, where it keeps this server from starting: nobody but this instance can
+/// know that one copy, and one vote, less is left.
+pub fn tell_of_emptied_disk(view: View) -> Option<Plan> {
+    let emptied = !view.disk.data && view.service == Service::Stopped;
+    let case = Case::of(view).filter(|case| emptied && (case.has_begun() || case.is_mine()))?;
+    let me = case.survivors.iter().find(|s| s.claim == case.claim)?;
+    let testify = case.testify(me)?;
+    Some(acts(Situation::Joining, vec![testify], Next::Everywhere))
 }
 
 /// Takes back what this instance said of a generation that is served: its server is a part of it
@@ -128,22 +142,16 @@ impl<'a> Case<'a> {
         marker.is_some_and(|marker| !marker.journal.is_empty())
     }
 
-    /// Without data, and with no more than the file that a joiner starts with, it is for the others
-    /// to say; unless by that file, too, the quorum is lost.
+    /// Without data, and with no more than the file that a joiner starts with, it is for all that are
+    /// left to say, this one too; unless by that file, too, the quorum is lost.
     fn is_for_others_to_say(&self) -> bool {
-        let others = self.survivors.iter().filter(|s| s.claim != self.claim);
-        let mut others = others.peekable();
-        let agree = others.peek().is_some() && others.all(|s| s.testimony.is_some());
+        let silent = self.survivors.iter().filter(|s| s.testimony.is_none());
+        let silent: Vec<ClaimName> = silent.map(|s| s.claim).collect();
+        // Alone, it speaks first of its disk (see [`tell_of_emptied_disk`]), and looks again.
+        let only_this = silent == [self.claim] && self.survivors.len() > 1;
+        let agree = silent.is_empty() || only_this;
         let file = self.view.disk.dynamic.as_ref();
         agree || file.is_some_and(|file| quorum::is_lost(self.view, file, &self.survivors))
-    }
-
-    /// Nobody but this instance can know that its disk is empty: that one copy, and one vote, less
-    /// is left.
-    fn tell_of_emptied_disk(&self, me: &Survivor) -> Option<Plan> {
-        let emptied = !self.view.disk.data && self.view.service == Service::Stopped;
-        let testify = self.testify(me).filter(|_| emptied)?;
-        Some(acts(Situation::Joining, vec![testify], Next::Everywhere))
     }
 
     /// The testimony of this instance, unless it is said.
@@ -152,6 +160,7 @@ impl<'a> Case<'a> {
         let testimony = Testimony {
             generation: self.marker.term,
             config: view.disk.dynamic.clone().unwrap_or_default(),
+            config_of: view.generation(),
             withdrawn: is_withdrawn(view),
             history: view.disk.history,
         };

@@ -3,7 +3,7 @@
 
 use super::fate::{self, Fate};
 use super::view::View;
-use crate::model::claim::{Claim, Register, Slot};
+use crate::model::claim::{Claim, Milestone, Register, Slot};
 use crate::model::history::{History, Testimony};
 
 /// The newest generation that counts: begun, or still to be begun by somebody who may live.
@@ -31,7 +31,8 @@ fn living<'a>(view: View<'a>) -> Option<Vec<&'a Claim>> {
             founder == owner && !marker.journal.is_empty()
         });
         let started = began || !claim.journal.is_empty();
-        owned && name.slot != Slot::Ensemble && started && !gone
+        let has_left = claim.journal.contains_key(&Milestone::Left);
+        owned && !has_left && name.slot != Slot::Ensemble && started && !gone
     });
     Some(claims.map(|(_, claim)| claim).collect())
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::fate::{self, Fate};
 use super::view::View;
-use crate::model::claim::{Claim, ClaimName, Owner, Register, Slot};
+use crate::model::claim::{Claim, ClaimName, Milestone, Owner, Register, Slot};
 use crate::model::ensemble::Ensemble;
 use crate::model::history::Testimony;
 use crate::model::id::ConfigVersion;
@@ -42,13 +42,16 @@ pub fn of<'a>(view: View, register: &'a Register, generation: u32) -> Vec<Surviv
     started.filter_map(survivor).collect()
 }
 
-/// Whether the server of a claim was ever started. A founder's start is noted in its marker.
+/// Whether the server of a claim was ever started, and has not left since: those who stayed have all
+/// that it had. A founder's start is noted in its marker.
 pub fn was_started(register: &Register, claim: &Claim) -> bool {
     let Some(owner) = &claim.owner else {
         return false;
     };
     let mut founders = register.begun().filter_map(|(_, m)| m.owner.as_ref());
-    !claim.journal.is_empty() || founders.any(|founder| founder.instance == owner.instance)
+    let noted = !claim.journal.is_empty();
+    let has_left = claim.journal.contains_key(&Milestone::Left);
+    !has_left && (noted || founders.any(|founder| founder.instance == owner.instance))
 }
 
 /// The survivor that leads a recovery: the one with the most advanced history, and of equals the
@@ -65,18 +68,21 @@ pub fn leader<'a>(survivors: &[Survivor<'a>]) -> Option<Survivor<'a>> {
         .copied()
 }
 
-/// The newest config that is known: this instance's own, or one that a survivor testifies to. Who
-/// was away when the config changed has an old one, whose voters prove nothing; and a joiner that
-/// never synced only has the file that it started with.
+/// The newest config that is known, by generation and version: this instance's own, or one that a
+/// survivor testifies to. Who was away when the config changed has an old one, whose voters prove
+/// nothing; and a joiner that never synced only has the file that it started with.
 pub fn newest_config<'a>(view: View<'a>, survivors: &[Survivor<'a>]) -> Option<&'a Ensemble> {
-    let told = survivors.iter().filter_map(|s| Some(&s.testimony?.config));
-    let told = told.filter(|c| c.version > ConfigVersion(0) && !c.servers.is_empty());
+    let told = survivors.iter().filter_map(|s| s.testimony);
+    let told = told.map(|t| (t.config_of, &t.config));
+    let told = told.filter(|(_, c)| c.version > ConfigVersion(0) && !c.servers.is_empty());
     let own = view.disk.dynamic.iter().filter(|config| {
         let votes = config.voters().any(|s| s.is_at(view.address()));
         votes || view.disk.data || config.version > ConfigVersion(0)
     });
+    let own = own.map(|config| (view.generation(), config));
     // Of equals the own one, for `max_by_key` takes the last.
-    told.chain(own).max_by_key(|config| config.version)
+    let newest = told.chain(own).max_by_key(|(of, c)| (*of, c.version));
+    newest.map(|(_, config)| config)
 }
 
 /// Those who may hold data and have said nothing: survivors, and members of any survivor's config

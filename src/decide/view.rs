@@ -8,6 +8,7 @@ use crate::model::ensemble::Ensemble;
 use crate::model::fleet::{Fleet, Instance, Me};
 use crate::model::plan::Waiting;
 use crate::model::policy::Policy;
+use crate::model::server::Server;
 use crate::model::snapshot::{Service, Snapshot};
 
 /// What every decision needs; without these three answers there is none.
@@ -79,6 +80,12 @@ impl<'a> View<'a> {
         }
     }
 
+    /// The generation that the files here are of; 0 where there are none.
+    pub fn generation(&self) -> u32 {
+        let identity = self.disk.identity.as_ref();
+        identity.map_or(0, |identity| identity.lineage.generation)
+    }
+
     /// This instance, as the fleet has it.
     pub fn instance(&self) -> Option<&'a Instance> {
         self.fleet().ok()?.instances.get(&self.me.instance)
@@ -99,6 +106,18 @@ impl<'a> View<'a> {
     pub fn anybody_serves(&self) -> bool {
         let mut peers = self.snapshot.peers.values();
         self.snapshot.server.serving().is_some() || peers.any(|p| p.serving().is_some())
+    }
+
+    /// Whether the server of a member answers that it serves.
+    pub fn serves(&self, member: &Server) -> bool {
+        if member.is_at(self.address()) {
+            return self.snapshot.server.serving().is_some();
+        }
+        let fleet = self.fleet().ok().map(|fleet| &fleet.instances);
+        let mut instances = fleet.into_iter().flatten();
+        let here = instances.find(|(_, i)| i.address.is_some_and(|a| member.is_at(a)));
+        let probe = here.and_then(|(id, _)| self.snapshot.peers.get(id));
+        probe.is_some_and(|probe| probe.serving().is_some())
     }
 
     /// The committed config that changes go out from: the newest told, while the own server serves

@@ -47,6 +47,10 @@ pub struct Testimony {
     pub generation: u32,
     /// The config in its files: who else may hold data.
     pub config: Ensemble,
+    /// The generation that the config is of: an earlier one, where this server has yet to join the
+    /// newest.
+    #[serde(default)]
+    pub config_of: u32,
     /// Whether its server is stopped for good.
     pub withdrawn: bool,
     /// How far its data goes, once it is withdrawn; absent when it has none.

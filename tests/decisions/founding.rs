@@ -297,7 +297,6 @@ fn an_instance_that_is_not_in_service_claims_nothing() {
         Lifecycle::Detached,
         Lifecycle::Warmed,
         Lifecycle::Unlisted,
-        Lifecycle::Terminating,
     ] {
         let plan = given('a', "abc").lifecycle('a', lifecycle).plan();
         assert_eq!(
@@ -306,6 +305,12 @@ fn an_instance_that_is_not_in_service_claims_nothing() {
             "{lifecycle}"
         );
     }
+    let leaving = given('a', "abc").lifecycle('a', Lifecycle::Terminating);
+    leaving.prints(
+        "situation: has left the ensemble
+         waiting for the group to terminate this instance
+         warning: the group terminates this instance",
+    );
 }
 
 #[test]

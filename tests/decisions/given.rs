@@ -264,6 +264,7 @@ impl Given {
         let testimony = Testimony {
             generation: 1,
             config: config(members),
+            config_of: 1,
             withdrawn: false,
             history: None,
         };
@@ -275,6 +276,7 @@ impl Given {
         let testimony = Testimony {
             generation: 1,
             config: config(members),
+            config_of: 1,
             withdrawn: true,
             history: data.map(|(epoch, zxid)| history(epoch, zxid)),
         };

@@ -260,6 +260,7 @@ fn identity_of(identity: &disk::Identity) -> Identity {
 
 fn testimony_of(said: &history::Testimony) -> Testimony {
     Testimony {
+        config_of: small(said.config_of),
         generation: small(said.generation),
         config: config(&said.config),
         withdrawn: said.withdrawn,

@@ -99,7 +99,6 @@ fn three_in_any_trouble_found_one_ensemble() {
 }
 
 #[test]
-#[ignore = "who is left without data succeeds a marker whose owner lives and has yet to start"]
 fn three_of_whom_one_is_lost_found_one_ensemble_even_if_they_may_begin_anew() {
     let lost = Adversity {
         any: 1,
@@ -110,7 +109,6 @@ fn three_of_whom_one_is_lost_found_one_ensemble_even_if_they_may_begin_anew() {
 }
 
 #[test]
-#[ignore = "the safety checker waits for the testimony of a claim whose record came too late"]
 fn two_of_whom_one_claims_too_late_found_one_ensemble() {
     let late = Adversity {
         graces: 1,

@@ -282,6 +282,7 @@ fn claim(stream: &Stream, seen: usize) -> Claim {
 /// Who reads it needs its members and not their ports.
 fn testimony(said: &Testimony) -> history::Testimony {
     history::Testimony {
+        config_of: u32::from(said.config_of),
         generation: u32::from(said.generation),
         config: ensemble(&policy(), &said.config),
         withdrawn: said.withdrawn,

@@ -32,6 +32,7 @@ pub enum Event {
 pub struct Testimony {
     pub generation: u8,
     pub config: Config,
+    pub config_of: u8,
     pub withdrawn: bool,
     pub history: Option<History>,
 }

@@ -1,0 +1,65 @@
+//! The group's lifecycle hooks: completed when this instance is ready for what comes, and kept
+//! alive until then.
+
+use jiff::SignedDuration;
+
+use super::view::View;
+use crate::model::fleet::{Hook, Lifecycle, Transition};
+use crate::model::plan::{Action, Plan, Situation};
+
+/// A heartbeat is sent when this part of the time-out has passed: two may be lost.
+const PART: i32 = 3;
+
+/// Adds what the hooks ask for to a plan: a serving member goes into service, whoever else is held
+/// says that it takes longer. What leaves completes its hooks itself (see [`complete`]).
+pub fn attend(view: View, mut plan: Plan) -> Plan {
+    let completes = plan
+        .actions
+        .iter()
+        .any(|action| matches!(action, Action::CompleteHook { .. }));
+    let actions = match plan.situation {
+        Situation::Member if held(view) == Some(Transition::Launching) => complete(view),
+        _ if completes => Vec::new(),
+        _ => heartbeats(view),
+    };
+    plan.actions.extend(actions);
+    plan
+}
+
+/// Lets the group go on with this instance.
+pub fn complete(view: View) -> Vec<Action> {
+    let complete = |hook: &Hook| Action::CompleteHook {
+        hook: hook.name.clone(),
+        transition: hook.transition,
+    };
+    pending(view).map(complete).collect()
+}
+
+/// What the group holds this instance for.
+fn held(view: View) -> Option<Transition> {
+    let instance = view.instance().filter(|instance| instance.held)?;
+    match instance.lifecycle {
+        Lifecycle::Pending => Some(Transition::Launching),
+        Lifecycle::Terminating => Some(Transition::Terminating),
+        _ => None,
+    }
+}
+
+fn pending(view: View<'_>) -> impl Iterator<Item = &Hook> {
+    let held = held(view);
+    let hooks = view.fleet().map(|fleet| fleet.hooks.as_slice());
+    let hooks = hooks.unwrap_or_default().iter();
+    hooks.filter(move |hook| Some(hook.transition) == held)
+}
+
+fn heartbeats(view: View) -> Vec<Action> {
+    let due = |hook: &&Hook| {
+        let timeout = SignedDuration::try_from(hook.timeout).unwrap_or(SignedDuration::MAX);
+        let age = |at| view.snapshot.at.duration_since(at);
+        hook.beaten.is_none_or(|at| age(at) > timeout / PART)
+    };
+    let beat = |hook: &Hook| Action::Heartbeat {
+        hook: hook.name.clone(),
+    };
+    pending(view).filter(due).map(beat).collect()
+}

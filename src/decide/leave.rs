@@ -1,0 +1,188 @@
+//! An instance that is about to go takes its server out of the ensemble first.
+//!
+//! A server that leaves by reconfig costs no election by time-out, and no vote that is then missing.
+//! Where a newcomer is in sight, it is better to stay until that one takes the place in one
+//! transaction: the ensemble's size never changes.
+
+use std::time::Duration;
+
+use super::view::View;
+use super::{acts, hooks, identity, waits};
+use crate::model::claim::{Claim, ClaimName, Milestone};
+use crate::model::ensemble::Ensemble;
+use crate::model::fleet::{Fleet, Lifecycle, Notice};
+use crate::model::id::{InstanceId, ServerId};
+use crate::model::plan::{Action, Next, Plan, Situation, Waiting};
+use crate::model::server::Server;
+use crate::model::snapshot::Service;
+
+/// EC2 gives two minutes: half of them for a successor, half to leave without one.
+const SPOT_PATIENCE: Duration = Duration::from_secs(60);
+
+/// Why this instance is about to go, if it is. What the metadata service did not tell proves nothing.
+pub fn notice(view: View) -> Option<Notice> {
+    let told = view.snapshot.notice.known().copied().flatten();
+    let told = told.filter(|n| *n != Notice::Rebalance || view.policy.leave_on_rebalance);
+    let listed = view.instance().map(|instance| instance.lifecycle);
+    told.or((listed == Some(Lifecycle::Terminating)).then_some(Notice::Group))
+}
+
+/// What an instance does that is about to go; `None` while its server is a member that does not
+/// serve, which is for others to mend.
+pub fn plan(view: View) -> Option<Plan> {
+    let notice = notice(view)?;
+    let (fleet, register) = (view.fleet().ok()?, view.register().ok()?);
+    let held = identity::held(view);
+    let seat = view.committed_here().and_then(|config| {
+        let (_, id) = held?;
+        config.has(id, view.address()).then_some((config, id))
+    });
+    let mut plan = match (held, seat) {
+        (Some((claim, _)), Some((config, id))) => {
+            let leaver = Leaver {
+                view,
+                fleet,
+                claim,
+                claimed: register.claims.get(&claim)?,
+                config,
+                id,
+            };
+            leaver.plan()
+        }
+        _ if is_member_by_its_file(view) => return None,
+        _ => gone(view, held.map(|(claim, _)| claim)),
+    };
+    plan.warnings.push(notice.to_string());
+    Some(plan)
+}
+
+/// A member by its own files, whose server runs without serving: nobody can take it out.
+fn is_member_by_its_file(view: View) -> bool {
+    let serves = view.snapshot.server.serving().is_some();
+    let file = view.disk.dynamic.as_ref();
+    let votes = file.is_some_and(|file| file.voters().any(|s| s.is_at(view.address())));
+    votes && view.disk.data && !serves
+}
+
+/// Not in the config, or no longer: stop, release the id, and let the group go on.
+fn gone(view: View, claim: Option<ClaimName>) -> Plan {
+    let mut actions = Vec::new();
+    if view.service == Service::Running {
+        // Nobody needs its word for what was committed before it was taken out.
+        if view.snapshot.server.serving().is_some() {
+            actions.push(Action::AwaitCommit);
+        }
+        actions.push(Action::StopServer);
+    }
+    actions.extend(claim.map(|claim| Action::Journal {
+        claim,
+        milestone: Milestone::Left,
+    }));
+    if !actions.is_empty() {
+        return acts(Situation::Leaving, actions, Next::Everywhere);
+    }
+    let mut plan = waits(Situation::Left, Waiting::Termination);
+    plan.actions = hooks::complete(view);
+    plan
+}
+
+/// What is left of the patience with an instance that is about to go, by its claim.
+pub fn left(view: View, claim: &Claim) -> Duration {
+    let patience = match notice(view) {
+        Some(Notice::Spot) => view.policy.leave_patience.min(SPOT_PATIENCE),
+        _ => view.policy.leave_patience,
+    };
+    let since = claim.journal.get(&Milestone::Leaving);
+    let waited = since.map(|at| view.snapshot.at.duration_since(*at));
+    let waited = waited.and_then(|waited| Duration::try_from(waited).ok());
+    patience.saturating_sub(waited.unwrap_or_default())
+}
+
+/// A serving member that is about to go.
+struct Leaver<'a> {
+    view: View<'a>,
+    fleet: &'a Fleet,
+    claim: ClaimName,
+    claimed: &'a Claim,
+    config: &'a Ensemble,
+    id: ServerId,
+}
+
+impl Leaver<'_> {
+    fn plan(&self) -> Plan {
+        let mut plan = self.leave_or_wait();
+        if !self.claimed.journal.contains_key(&Milestone::Leaving) {
+            let note = Action::Journal {
+                claim: self.claim,
+                milestone: Milestone::Leaving,
+            };
+            plan.actions.insert(0, note);
+            plan.next = Next::Everywhere;
+        }
+        plan
+    }
+
+    fn leave_or_wait(&self) -> Plan {
+        let left = left(self.view, self.claimed);
+        if let Err(why) = self.can_be_spared() {
+            if left.is_zero() {
+                return self.let_go(why);
+            }
+            return waits(Situation::Leaving, Waiting::Spare { why, left });
+        }
+        if let Some(instance) = self.successor().filter(|_| !left.is_zero()) {
+            return waits(Situation::Leaving, Waiting::Successor { instance, left });
+        }
+        let leave = Action::RemoveServers {
+            servers: [self.id].into(),
+            expected: self.config.version,
+        };
+        acts(Situation::Leaving, vec![leave], Next::Everywhere)
+    }
+
+    /// The hooks were kept waiting for long enough: the instance goes with its server in the config,
+    /// and whoever replaces it swaps it as a terminated one.
+    fn let_go(&self, why: String) -> Plan {
+        let left = Duration::ZERO;
+        let mut plan = waits(Situation::Leaving, Waiting::Spare { why, left });
+        plan.actions = hooks::complete(self.view);
+        plan
+    }
+
+    /// Whether the other voters are a quorum of what remains; else, why not.
+    fn can_be_spared(&self) -> Result<(), String> {
+        let others: Vec<&Server> = self.config.voters().filter(|s| s.id != self.id).collect();
+        if !self.config.voters().any(|s| s.id == self.id) {
+            return Ok(());
+        }
+        if others.is_empty() {
+            return Err("it is the only voter".to_owned());
+        }
+        let silent: Vec<String> = others
+            .iter()
+            .filter(|s| !self.view.serves(s))
+            .map(|s| format!("server {} at {}", s.id, s.address))
+            .collect();
+        match others.len() - silent.len() > others.len() / 2 {
+            true => Ok(()),
+            false => Err(format!("without a quorum of {}", silent.join(", "))),
+        }
+    }
+
+    /// A newcomer that may take the place, where one is to take it.
+    fn successor(&self) -> Option<InstanceId> {
+        let after = self.config.voter_count() - 1;
+        let wanted = self
+            .fleet
+            .desired
+            .map_or(after + 1, |desired| desired as usize);
+        let outside = |address| self.config.at(address).is_none();
+        let mut newcomers = self
+            .fleet
+            .instances
+            .iter()
+            .filter(|(_, i)| i.is_staying() && i.address.is_some_and(outside));
+        let newcomer = newcomers.next().map(|(id, _)| id.clone());
+        newcomer.filter(|_| after < wanted)
+    }
+}
