@@ -46,7 +46,8 @@ pub const SCENARIOS: &[Scenario] = &[
     plain("AWS empty at a loss", empty_aws),
     partition("leader cut off", partitions::leader_cut_off),
     partition("follower cut off", partitions::follower_cut_off),
-    partition("heard by nobody", partitions::heard_by_nobody),
+    partition("leader not heard", partitions::leader_not_heard),
+    partition("follower not heard", partitions::follower_not_heard),
     partition("lossy network", partitions::lossy_network),
 ];
 

@@ -7,15 +7,10 @@ use crate::world::wait::wait_for;
 /// The others choose another leader, and the old one follows it when it is back.
 pub fn leader_cut_off(trial: &mut Trial) {
     let leader = trial.world.leader();
-    let followers = trial.world.followers();
     trial.moment(SOON);
+    let followers = trial.world.followers();
     cut_off(trial, &leader);
-    wait_for("another leader", PATIENCE, || {
-        let mut modes = followers.iter().map(|id| trial.world.at(id).mode());
-        modes
-            .any(|mode| mode.as_deref() == Some("leader"))
-            .then_some(())
-    });
+    until_another_leads(trial, &followers);
     trial.moment(JOIN);
     trial.network().heal();
 }
@@ -37,13 +32,34 @@ fn cut_off(trial: &mut Trial, id: &str) {
 }
 
 /// It hears the others, and they do not hear it.
-pub fn heard_by_nobody(trial: &mut Trial) {
-    let mute = trial.any();
+pub fn leader_not_heard(trial: &mut Trial) {
+    let leader = trial.world.leader();
     trial.moment(SOON);
-    let out = trial.pairs(&mute);
+    let followers = trial.world.followers();
+    let out = trial.pairs(&leader);
+    trial.network().cut(&out);
+    until_another_leads(trial, &followers);
+    trial.moment(JOIN);
+    trial.network().heal();
+}
+
+/// It follows, and the leader does not know.
+pub fn follower_not_heard(trial: &mut Trial) {
+    let follower = trial.follower();
+    trial.moment(SOON);
+    let out = trial.pairs(&follower);
     trial.network().cut(&out);
     trial.moment(SILENCE);
     trial.network().heal();
+}
+
+fn until_another_leads(trial: &mut Trial, followers: &[String]) {
+    wait_for("another leader", PATIENCE, || {
+        let mut modes = followers.iter().map(|id| trial.world.at(id).mode());
+        modes
+            .any(|mode| mode.as_deref() == Some("leader"))
+            .then_some(())
+    });
 }
 
 /// Everybody loses packets to everybody, and an instance is replaced meanwhile.
