@@ -1,5 +1,5 @@
 # Every target sets up what it needs, and says what it installs before it does.
-.PHONY: help demo test check simulate bench
+.PHONY: help demo test check simulate chaos bench
 export CARGO_TERM_COLOR ?= auto
 
 help: ## This list
@@ -23,6 +23,11 @@ check: ## Format, lints, documentation
 
 simulate: ## Ten thousand histories (ZKB_HISTORIES=n, ZKB_SEED=n)
 	ZKB_HISTORIES=$${ZKB_HISTORIES:-10000} cargo test --locked --test simulation -- --nocapture
+
+chaos: ## Real servers in trouble, and whether a client lost anything (ROUNDS=n, SEED=n, SCENARIO=words)
+	@dev/setup.sh
+	@dev/build.sh --test chaos
+	@cargo test --quiet --locked --test chaos
 
 bench: ## Ratios against ZooKeeper configured by hand (ROUNDS=n)
 	@dev/setup.sh

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
-use zookeeper_client::{Acls, CreateMode, Error};
+use zookeeper_client::{Acls, CreateMode, Error, MultiWriteResult};
 
 /// The client port of every server.
 pub const PORT: u16 = 2181;
@@ -108,12 +108,52 @@ impl Client {
         bounded(&self.runtime, created).map(drop)
     }
 
+    /// Creates an empty persistent znode and sets another one's data, if that has this version, in
+    /// one transaction. Returns the version that it has then.
+    ///
+    /// # Errors
+    /// When it is refused; unless the error says so, it may have taken place all the same.
+    pub fn create_and_set(
+        &self,
+        created: &str,
+        set: &str,
+        data: &[u8],
+        version: i32,
+    ) -> Result<i32, Error> {
+        let options = CreateMode::Persistent.with_acls(Acls::anyone_all());
+        let mut writer = self.session.new_multi_writer();
+        writer.add_create(created, b"", &options)?;
+        writer.add_set_data(set, data, Some(version))?;
+        let written = async { writer.commit().await.map_err(Error::from) };
+        match bounded(&self.runtime, written)?.pop() {
+            Some(MultiWriteResult::SetData { stat }) => Ok(stat.version),
+            other => panic!("ZooKeeper answers a set with {other:?}"),
+        }
+    }
+
+    /// A znode's data and their version.
+    ///
+    /// # Errors
+    /// When the server does not tell.
+    pub fn read(&self, path: &str) -> Result<(Vec<u8>, i32), Error> {
+        let (data, stat) = bounded(&self.runtime, self.session.get_data(path))?;
+        Ok((data, stat.version))
+    }
+
+    /// Lets the server catch up with the leader.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub fn sync(&self, path: &str) -> Result<(), Error> {
+        bounded(&self.runtime, self.session.sync(path))
+    }
+
     /// The children of a znode, after a sync.
     ///
     /// # Errors
     /// When the server does not tell.
     pub fn children(&self, path: &str) -> Result<BTreeSet<String>, Error> {
-        bounded(&self.runtime, self.session.sync(path))?;
+        self.sync(path)?;
         let children = bounded(&self.runtime, self.session.list_children(path))?;
         Ok(children.into_iter().collect())
     }
@@ -123,7 +163,7 @@ impl Client {
     /// # Errors
     /// When the server does not tell.
     pub fn config(&self) -> Result<Config, Error> {
-        bounded(&self.runtime, self.session.sync("/zookeeper/config"))?;
+        self.sync("/zookeeper/config")?;
         let (data, _) = bounded(&self.runtime, self.session.get_config())?;
         let text = String::from_utf8(data).expect("text");
         Ok(Config::parse(&text).expect("ZooKeeper's own format"))

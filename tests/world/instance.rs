@@ -35,6 +35,8 @@ pub struct Instance {
     pub address: Ipv4Addr,
     /// Its directory: `config.toml`, `conf`, `data`, `logs`.
     pub home: PathBuf,
+    /// The group id of its processes, if not this one's.
+    pub group: Option<u32>,
     image: Image,
     environment: Vec<(String, String)>,
     agent: Option<Child>,
@@ -60,6 +62,7 @@ impl Instance {
             id: launched.id.clone(),
             address: launched.address,
             home,
+            group: None,
             image: image.clone(),
             environment: environment.map(|(k, v)| (k.to_owned(), v)).to_vec(),
             agent: None,
@@ -108,6 +111,9 @@ impl Instance {
         let mut command = self.command(["run"]);
         command.envs(environment.iter().copied());
         command.stdout(log()).stderr(log()).process_group(0);
+        if let Some(group) = self.group {
+            command.gid(group);
+        }
         self.agent = Some(command.spawn().expect("the agent starts"));
     }
 
@@ -199,6 +205,12 @@ impl Drop for Instance {
     fn drop(&mut self) {
         self.kill_agent();
     }
+}
+
+/// The group id that an instance's processes may have: another one for each address of 127.*.0.0/16.
+pub fn group_id(address: Ipv4Addr) -> u32 {
+    let [.., third, last] = address.octets();
+    100_000 + 256 * u32::from(third) + u32::from(last)
 }
 
 /// The few variables that every process gets.

@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 
 use self::client::{Client, Config};
 use self::cloud::{Cloud, Listed};
-use self::instance::{Image, Instance};
+use self::instance::{Image, Instance, group_id};
 use self::wait::within;
 use self::writer::{PARENT, Servers, Writer, Written};
 
@@ -35,6 +35,9 @@ pub struct World {
     pub root: PathBuf,
     /// What its instances are made of.
     pub image: Image,
+    /// Whether the processes of each instance run with a group id of their own,
+    /// [`instance::group_id`], by which the kernel can tell their packets apart. That takes root.
+    pub group_ids: bool,
     instances: BTreeMap<String, Instance>,
     servers: Servers,
     reaper: Child,
@@ -57,6 +60,7 @@ impl World {
             cloud: Cloud::start(project, net, &root.join("cloud.log")),
             root,
             image,
+            group_ids: false,
             instances: BTreeMap::new(),
             servers: Servers::default(),
             reaper,
@@ -160,6 +164,11 @@ impl World {
         found.map(|i| i.id.clone()).collect()
     }
 
+    /// The addresses of all instances that are not terminated, kept current.
+    pub fn servers(&self) -> Servers {
+        self.servers.clone()
+    }
+
     /// A client that writes from now on, whatever happens.
     pub fn writer(&self) -> Writer {
         Writer::start(self.servers.clone())
@@ -244,7 +253,8 @@ impl World {
 
     fn receive(&mut self, launched: &[Listed]) -> Vec<String> {
         for each in launched {
-            let instance = Instance::new(each, &self.root, &self.cloud.endpoint, &self.image);
+            let mut instance = Instance::new(each, &self.root, &self.cloud.endpoint, &self.image);
+            instance.group = self.group_ids.then(|| group_id(each.address));
             self.instances.insert(each.id.clone(), instance);
         }
         self.publish();
