@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::view::View;
-use super::{fate, formation, membership, recovery};
+use super::{budget, fate, formation, membership, recovery};
 use crate::model::claim::{Milestone, Slot};
 use crate::model::disk::{Identity, ZooCfg};
 use crate::model::ensemble::Ensemble;
@@ -35,7 +35,9 @@ pub fn serving(view: View, id: ServerId, serving: &Serving, committed: &Ensemble
     };
     let (gone, removal) = membership::prune(view, fleet, committed);
     if serving.mode == Mode::Leader {
-        plan.actions.extend(removal.clone());
+        // A removal may be all that is missing.
+        let protection = || budget::protect(view, fleet, committed);
+        plan.actions.extend(removal.clone().or_else(protection));
     }
     if removal.is_none() {
         let replacement = |(server, instance)| Waiting::Replacement { server, instance };

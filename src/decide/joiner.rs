@@ -14,11 +14,32 @@ use crate::model::snapshot::Service;
 pub fn plan(view: View, founded: &Founded, claim: ClaimName, id: ServerId) -> Plan {
     match view.service {
         Service::Running => running_joiner(view, founded, id),
+        Service::Stopped if has_withdrawn(view, &founded.lineage) => {
+            waits(Situation::Joining, unseen_generation(&founded.lineage))
+        }
         Service::Stopped => match base(view, founded) {
             Some(base) => start_joiner(view, founded, claim, id, &base),
             None => recovery::tell_of_emptied_disk(view)
                 .unwrap_or_else(|| waits(Situation::Joining, unseen_base(view))),
         },
+    }
+}
+
+/// Whether this server, with its data, is withdrawn from the very generation that is said to be the
+/// newest: nobody serves that one any more, and the list of claims has yet to tell of a later one.
+fn has_withdrawn(view: View, lineage: &Lineage) -> bool {
+    let identity = view.disk.identity.as_ref();
+    let withdrawn = identity.is_some_and(|i| i.withdrawn && i.lineage == *lineage);
+    withdrawn && view.disk.data && view.anybody_serves()
+}
+
+fn unseen_generation(lineage: &Lineage) -> Waiting {
+    Waiting::Answer {
+        whom: "CloudWatch Logs",
+        why: format!(
+            "somebody serves although generation {} was withdrawn from; the list lacks a later one",
+            lineage.generation
+        ),
     }
 }
 

@@ -3,6 +3,7 @@
 //! [`plan`] recognises where this instance stands and says what follows from it; the sub-modules
 //! answer one question each. [`safety`] judges the result, and was written apart from it.
 
+mod budget;
 mod duties;
 pub mod evidence;
 pub mod fate;

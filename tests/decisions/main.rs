@@ -4,6 +4,7 @@ mod evidence;
 mod founding;
 mod given;
 mod identity;
+mod leaving;
 mod membership;
 mod recovery;
 mod safety;
