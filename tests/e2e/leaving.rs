@@ -229,6 +229,41 @@ fn who_cannot_be_spared_stays_and_says_so_until_it_can_be() {
     world.assert_nothing_lost(&writer.finish());
 }
 
+/// Waits until the group may choose none of these instances, or each of them.
+fn await_protection(world: &mut World, ids: &[String], protected: bool) {
+    world.await_that("the protection from scale-in", LATE, |world| {
+        let mut members = ids.iter().map(|id| world.member(id));
+        members.all(|m| m.protected == protected).then_some(())
+    });
+}
+
+#[test]
+fn a_group_that_would_scale_in_waits_while_no_voter_can_be_spared() {
+    let mut world = held_at_the_end("127.46.7", 3);
+    let writer = world.writer();
+    world.await_ensemble(SOON);
+    let ids = world.ids();
+    let silent = world.followers().remove(0);
+    await_protection(&mut world, &ids, false);
+    world.at(&silent).freeze();
+    await_protection(&mut world, &ids, true);
+    world.scale(2);
+    let leader = world.leader();
+    looks(&mut world, &leader, 8);
+    for id in &ids {
+        let lifecycle = world.member(id).lifecycle;
+        assert_eq!(lifecycle.as_deref(), Some("InService"));
+    }
+    world.at(&silent).thaw();
+    world.await_that("the group to scale in", LATE, |world| {
+        (world.ids().len() == 2).then_some(())
+    });
+    assert_eq!(world.await_ensemble(SOON).voters.len(), 2);
+    assert_eq!(left(&mut world).len(), 1);
+    writer.await_more(20, SOON);
+    world.assert_nothing_lost(&writer.finish());
+}
+
 #[test]
 fn a_spot_notice_makes_a_server_leave_and_a_recommendation_does_not() {
     let mut world = world("127.46.6", 3);
