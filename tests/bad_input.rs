@@ -233,8 +233,11 @@ const TARGET: &str = "/latest/meta-data/autoscaling/target-lifecycle-state";
 const SPOT: &str = "/latest/meta-data/spot/instance-action";
 const REBALANCE: &str = "/latest/meta-data/events/recommendations/rebalance";
 
-/// What one path says of a notice, and what is known then: what it tells, or why nothing.
-const NOTICES: &[(&str, Reply, Result<Option<Notice>, &str>)] = &[
+/// What is known of a notice, or how the reason begins for which nothing is.
+type Known = Result<Option<Notice>, &'static str>;
+
+/// What one path says of a notice, and what is known then.
+const NOTICES: &[(&str, Reply, Known)] = &[
     (TARGET, Reply::Status(404), Ok(None)),
     (TARGET, Reply::Says("InService"), Ok(None)),
     (TARGET, Reply::Says("Terminated\n"), Ok(Some(Notice::Group))),

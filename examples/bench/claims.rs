@@ -83,7 +83,8 @@ impl AgentWorld for Claimant {
         };
         match action {
             Action::CreateLogGroup => {
-                if self.log.create_group().await.map_err(failed)? == Created::Before {
+                let created = self.log.create_group().await.map_err(failed)?;
+                if created == Created::Before {
                     let by = "the log group exists by now".to_owned();
                     return Ok(Outcome::Preceded { by });
                 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::stage::{GROUP, LATE, SOON, Stage, image, looks, waits_for, world, world_of};
+use crate::stage::{GROUP, LATE, SOON, Stage, image, looks, world, world_of};
 use crate::world::World;
 use crate::world::client::{Client, Config};
 use crate::world::group::{Outcome, Transition};
@@ -209,7 +209,12 @@ fn who_cannot_be_spared_stays_and_says_so_until_it_can_be() {
         &address,
         "warning: the group terminates this instance",
     ];
-    waits_for(&mut world, &leaver, &named);
+    // That heartbeats are sent, only the daemon knows: a dry run would send one, too.
+    world.await_that("the reason in the dry run", SOON, |world| {
+        let output = world.at(&leaver).run(&["--dry-run"]);
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        named.iter().all(|part| said.contains(part)).then_some(())
+    });
     world.await_that("heartbeats", SOON, |world| {
         let beats = calls(world, &leaver, "autoscaling:RecordLifecycleActionHeartbeat");
         (beats >= 4).then_some(())
@@ -220,6 +225,41 @@ fn who_cannot_be_spared_stays_and_says_so_until_it_can_be() {
     world.at(&silent).thaw();
     await_leave(&mut world, &leaver);
     assert_eq!(world.await_ensemble(SOON).voters.len(), 2);
+    writer.await_more(20, SOON);
+    world.assert_nothing_lost(&writer.finish());
+}
+
+/// Waits until the group may choose none of these instances, or each of them.
+fn await_protection(world: &mut World, ids: &[String], protected: bool) {
+    world.await_that("the protection from scale-in", LATE, |world| {
+        let mut members = ids.iter().map(|id| world.member(id));
+        members.all(|m| m.protected == protected).then_some(())
+    });
+}
+
+#[test]
+fn a_group_that_would_scale_in_waits_while_no_voter_can_be_spared() {
+    let mut world = held_at_the_end("127.46.7", 3);
+    let writer = world.writer();
+    world.await_ensemble(SOON);
+    let ids = world.ids();
+    let silent = world.followers().remove(0);
+    await_protection(&mut world, &ids, false);
+    world.at(&silent).freeze();
+    await_protection(&mut world, &ids, true);
+    world.scale(2);
+    let leader = world.leader();
+    looks(&mut world, &leader, 8);
+    for id in &ids {
+        let lifecycle = world.member(id).lifecycle;
+        assert_eq!(lifecycle.as_deref(), Some("InService"));
+    }
+    world.at(&silent).thaw();
+    world.await_that("the group to scale in", LATE, |world| {
+        (world.ids().len() == 2).then_some(())
+    });
+    assert_eq!(world.await_ensemble(SOON).voters.len(), 2);
+    assert_eq!(left(&mut world).len(), 1);
     writer.await_more(20, SOON);
     world.assert_nothing_lost(&writer.finish());
 }
