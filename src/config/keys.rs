@@ -37,7 +37,7 @@ pub(super) fn settings(reader: &mut Reader) -> Settings {
             restart_after: reader.value(
                 "policy.restart_after",
                 text("5m"),
-                judge::duration("30s", "6h"),
+                judge::duration("10s", "6h"),
             ),
             report_unhealthy: reader.value(
                 "policy.report_unhealthy",
