@@ -544,6 +544,8 @@ zkserver = "/usr/share/zookeeper/bin/zkServer.sh"  # default
 floor = 3                                          # default
 recovery = "auto"                                  # default
 when_all_is_lost = "wait"                          # default
+restart_after = "5m"                               # default
+report_unhealthy = true                            # default
 
 [pace]
 tick = "10s"                                       # default
