@@ -583,6 +583,8 @@ when_all_is_lost = "wait"                          # default
 leave_on_rebalance = false                         # default
 leave_patience = "15m"                             # default
 protect_voters = true                              # default
+restart_after = "5m"                               # default
+report_unhealthy = true                            # default
 
 [pace]
 tick = "10s"                                       # default

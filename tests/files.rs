@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::PathBuf;
 
-use zk_bootstrap::host::files::{move_aside, read, replace};
+use zk_bootstrap::host::files::{changed, move_aside, read, replace, space};
 
 /// A directory of its own for each test, under the build's.
 fn directory(name: &str) -> PathBuf {
@@ -65,4 +65,33 @@ fn what_gives_way_is_moved_and_not_deleted() {
         fs::read_to_string(aside.join("version-2/snapshot.0")).expect("kept"),
         "data"
     );
+}
+
+#[test]
+fn a_file_system_tells_its_free_space_without_being_written_to() {
+    let directory = directory("space");
+    let said = space(&directory).expect("an answer").expect("it is there");
+    assert!(!said.read_only && said.free > 0 && !said.out_of_inodes);
+    // Nothing can be stored where the kernel shows its processes.
+    let kernel = space("/proc".as_ref())
+        .expect("an answer")
+        .expect("it is there");
+    assert_eq!(kernel.free, 0);
+    assert_eq!(space(&directory.join("none")).expect("an answer"), None);
+    assert_eq!(fs::read_dir(&directory).expect("readable").count(), 0);
+}
+
+#[test]
+fn a_directory_tells_when_anything_in_it_was_changed_last() {
+    let directory = directory("changed");
+    let first = changed(&directory)
+        .expect("an answer")
+        .expect("it is there");
+    let path = directory.join("log.1");
+    fs::write(&path, "1").expect("written");
+    let later = first + std::time::Duration::from_secs(60);
+    let file = fs::File::options().write(true).open(&path).expect("there");
+    file.set_modified(later).expect("a time");
+    assert_eq!(changed(&directory).expect("an answer"), Some(later));
+    assert_eq!(changed(&directory.join("none")).expect("an answer"), None);
 }

@@ -63,12 +63,12 @@ impl AgentWorld for Claimant {
             at: clock::now(),
             me: known(self.me.clone()),
             notice: known(None),
-            running_since: None,
             fleet: known(Fleet::clone(&self.fleet)),
             register: self.register.take().unwrap_or_else(not_asked),
             claiming: self.claiming.clone(),
             disk: known(Disk::default()),
             service: known(Service::Stopped),
+            running_since: None,
             server: Probe::Unreachable {
                 why: "it is not there".to_owned(),
             },
@@ -82,13 +82,13 @@ impl AgentWorld for Claimant {
             source: source.into(),
         };
         match action {
-            Action::CreateLogGroup => {
-                let created = self.log.create_group().await.map_err(failed)?;
-                if created == Created::Before {
+            Action::CreateLogGroup => match self.log.create_group().await.map_err(failed)? {
+                Created::Now => {}
+                Created::Before => {
                     let by = "the log group exists by now".to_owned();
                     return Ok(Outcome::Preceded { by });
                 }
-            }
+            },
             Action::Claim { claim, server } => {
                 let record = Record::claimed(&self.me, GROUP, *server);
                 match self.log.claim(*claim, &record).await.map_err(failed)? {

@@ -126,7 +126,7 @@ fn policy(reader: &mut Reader) -> Choices {
         restart_after: reader.value(
             "policy.restart_after",
             text("5m"),
-            judge::duration("30s", "6h"),
+            judge::duration("10s", "6h"),
         ),
         report_unhealthy: flag(reader, "policy.report_unhealthy", true),
     }

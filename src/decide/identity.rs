@@ -59,7 +59,10 @@ pub fn held(view: View) -> Option<(ClaimName, ServerId)> {
 
 /// Whether this instance has released this id: its server left the ensemble.
 pub fn has_left(view: View, id: ServerId) -> bool {
-    let claims = view.register().into_iter().flat_map(|r| r.of(Slot::Server(id)));
+    let claims = view
+        .register()
+        .into_iter()
+        .flat_map(|r| r.of(Slot::Server(id)));
     let mut released = claims.filter(|(_, c)| c.journal.contains_key(&Milestone::Left));
     released.any(|(_, claim)| {
         let owner = claim.valid_owner();

@@ -53,6 +53,16 @@ pub struct Stuck {
     pub restarts: u32,
 }
 
+impl fmt::Display for Stuck {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "stuck since {}", self.since)?;
+        match self.restarts {
+            0 => Ok(()),
+            n => write!(f, ", restart {n}"),
+        }
+    }
+}
+
 /// A directory in which nothing can be written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unwritable {

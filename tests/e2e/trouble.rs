@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use crate::stage::{LATE, SOON, impatient, let_graces_pass, looks, world, world_of};
+use crate::stage::{LATE, SOON, image, impatient, let_graces_pass, looks, world, world_of};
 use crate::world::client;
+use crate::world::instance::Image;
 use crate::world::wait::{wait_for, within};
 
 /// Agents are killed at any moment of a founding, which takes a few seconds.
@@ -46,6 +47,32 @@ fn a_killed_server_is_started_again_and_membership_stays_as_it_is() {
         (started.is_some() && started != killed).then_some(())
     });
     assert_eq!(world.await_ensemble(SOON), before);
+    writer.await_more(20, SOON);
+    world.assert_nothing_lost(&writer.finish());
+}
+
+#[test]
+fn a_server_that_hangs_is_restarted_after_its_time_and_is_the_voter_that_it_was() {
+    let quick = Image {
+        settings: "[policy]\nrestart_after = \"10s\"\n".to_owned(),
+        ..image()
+    };
+    let mut world = world_of("127.43.8", 3, quick);
+    let writer = world.writer();
+    let before = world.await_ensemble(SOON);
+    let follower = world.followers().remove(0);
+    let hung = world.at(&follower).server_pid();
+    world.at(&follower).freeze_server();
+    wait_for("another process", LATE, || {
+        let started = world.at(&follower).server_pid();
+        (started.is_some() && started != hung).then_some(())
+    });
+    assert_eq!(world.await_ensemble(SOON), before);
+    let note = world
+        .root
+        .join(&follower)
+        .join("data/zk-bootstrap.stuck.json");
+    wait_for("the note to go", SOON, || (!note.exists()).then_some(()));
     writer.await_more(20, SOON);
     world.assert_nothing_lost(&writer.finish());
 }

@@ -172,3 +172,30 @@ fn a_fleet_grows_and_shrinks() {
         }
     }
 }
+
+/// Its change needs the joiner's vote, and the joiner never comes back.
+#[test]
+fn a_founder_that_took_up_a_change_with_a_joiner_that_dies_drops_it_at_the_second_start() {
+    for seed in 0..SEEDS {
+        let mut history = begins(seed, 3);
+        let mut founder = None;
+        history.reaches("a change", |history| {
+            let region = history.region.borrow();
+            let changes = |m: &usize| region.server(*m).in_flight.is_some();
+            founder = region.up().find(changes);
+            founder.is_some()
+        });
+        let founder = founder.expect("it was reached");
+        assert_eq!(history.voters(), 1);
+        let others: Vec<usize> = history.region.borrow().counted();
+        for other in others.into_iter().filter(|m| *m != founder) {
+            history.strike(Strike::Terminate, other);
+        }
+        history.strike(Strike::ServerKilled, founder);
+        let restarted = history.settles();
+        assert!(restarted > 10 * MINUTE, "after {restarted} ms");
+        let noted = history.region.borrow().machines[founder].disk.stuck;
+        assert_eq!(noted, None);
+        assert_eq!(history.voters(), 3);
+    }
+}

@@ -149,6 +149,11 @@ impl Instance {
         process::signal("KILL", &Vec::from_iter(self.server_pid()));
     }
 
+    /// The server alone stands still: it holds its ports, and answers nothing.
+    pub fn freeze_server(&self) {
+        process::signal("STOP", &Vec::from_iter(self.server_pid()));
+    }
+
     /// Loses power: nothing that ran on it goes on; its disk is as it was.
     pub fn power_off(&mut self) {
         self.kill_agent();

@@ -60,11 +60,7 @@ impl fmt::Display for Action {
             }
             Action::NoteStuck { stuck: None } => f.write_str("note that the server serves again"),
             Action::NoteStuck { stuck: Some(stuck) } => {
-                write!(f, "note that the server is stuck since {}", stuck.since)?;
-                match stuck.restarts {
-                    0 => Ok(()),
-                    n => write!(f, ", restart {n}"),
-                }
+                write!(f, "note that the server is {stuck}")
             }
             Action::StartServer => f.write_str("start ZooKeeper"),
             Action::StopServer => f.write_str("stop ZooKeeper"),
