@@ -81,12 +81,13 @@ impl AgentWorld for Claimant {
             source: source.into(),
         };
         match action {
-            Action::CreateLogGroup => {
-                if self.log.create_group().await.map_err(failed)? == Created::Before {
+            Action::CreateLogGroup => match self.log.create_group().await.map_err(failed)? {
+                Created::Now => {}
+                Created::Before => {
                     let by = "the log group exists by now".to_owned();
                     return Ok(Outcome::Preceded { by });
                 }
-            }
+            },
             Action::Claim { claim, server } => {
                 let record = Record::claimed(&self.me, GROUP, *server);
                 match self.log.claim(*claim, &record).await.map_err(failed)? {
