@@ -16,9 +16,10 @@ use zk_bootstrap::aws::record::{Event, fold};
 use zk_bootstrap::model::claim::ClaimName;
 use zk_bootstrap::model::disk::{Disk, ZooCfg};
 use zk_bootstrap::model::ensemble::Ensemble;
+use zk_bootstrap::model::fleet::Notice;
 use zk_bootstrap::model::probe::Probe;
 use zk_bootstrap::model::server::Server;
-use zk_bootstrap::model::snapshot::Recording;
+use zk_bootstrap::model::snapshot::{Recording, Snapshot};
 use zk_bootstrap::zookeeper::disk::{self, Paths};
 use zk_bootstrap::zookeeper::four_letter::{self, Depth};
 use zk_bootstrap::zookeeper::{reply, zoo_cfg};
@@ -194,8 +195,8 @@ fn answer(mut stream: TcpStream, path: &str, wrong: Reply) -> Option<()> {
     stream.write_all(body.as_bytes()).ok()
 }
 
-/// Why the agent does not know who it is, by a recording of what it saw.
-fn why_nobody(name: &str, path: &'static str, wrong: Reply) -> String {
+/// What an agent sees whose metadata service answers one path so.
+fn observed(name: &str, path: &'static str, wrong: Reply) -> Snapshot {
     let service = metadata_service(path, wrong);
     let output = zk_bootstrap(&directory(name))
         .arg("observe")
@@ -208,8 +209,7 @@ fn why_nobody(name: &str, path: &'static str, wrong: Reply) -> String {
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{name}: {said}");
     let recording: Recording = serde_json::from_slice(&output.stdout).expect("a recording");
-    let why = recording.snapshot.me.get().expect_err("it is not known");
-    why.to_owned()
+    recording.snapshot
 }
 
 #[test]
@@ -219,9 +219,91 @@ fn a_metadata_service_that_talks_nonsense_leaves_the_instance_unknown() {
         thread::scope(|scope| {
             for (n, (path, wrong, expected)) in some {
                 scope.spawn(move || {
-                    let why = why_nobody(&format!("metadata-{n}"), path, *wrong);
+                    let seen = observed(&format!("metadata-{n}"), path, *wrong);
+                    let why = seen.me.get().expect_err("it is not known");
                     assert!(why.starts_with(expected), "case {n}: {why}");
                     assert!(why.len() < 600 && !why.contains('\n'), "case {n}: {why}");
+                });
+            }
+        });
+    }
+}
+
+const TARGET: &str = "/latest/meta-data/autoscaling/target-lifecycle-state";
+const SPOT: &str = "/latest/meta-data/spot/instance-action";
+const REBALANCE: &str = "/latest/meta-data/events/recommendations/rebalance";
+
+/// What one path says of a notice, and what is known then: what it tells, or why nothing.
+const NOTICES: &[(&str, Reply, Result<Option<Notice>, &str>)] = &[
+    (TARGET, Reply::Status(404), Ok(None)),
+    (TARGET, Reply::Says("InService"), Ok(None)),
+    (TARGET, Reply::Says("Terminated\n"), Ok(Some(Notice::Group))),
+    (
+        TARGET,
+        Reply::Says(HTML),
+        Err("instance metadata's autoscaling/target-lifecycle-state answers \"<html>"),
+    ),
+    (
+        TARGET,
+        Reply::Says(""),
+        Err("instance metadata's autoscaling/target-lifecycle-state answers \"\""),
+    ),
+    (
+        TARGET,
+        Reply::Status(500),
+        Err("instance metadata: 500: no answer to autoscaling/target-lifecycle-state"),
+    ),
+    (TARGET, Reply::Garbage, Err("instance metadata")),
+    (TARGET, Reply::Hangs, Err("instance metadata")),
+    (
+        SPOT,
+        Reply::Says(r#"{"action": "hibernate", "time": "2026-07-01T12:00:00Z"}"#),
+        Ok(Some(Notice::Spot)),
+    ),
+    (
+        SPOT,
+        Reply::Says(r#"{"action": "terminate", "time": "#),
+        Err("instance metadata's spot/instance-action answers \"{"),
+    ),
+    (
+        SPOT,
+        Reply::Says(HTML),
+        Err("instance metadata's spot/instance-action answers \"<html>"),
+    ),
+    (
+        SPOT,
+        Reply::Status(403),
+        Err("instance metadata: 403: no answer to spot/instance-action"),
+    ),
+    (
+        REBALANCE,
+        Reply::Says(r#"{"noticeTime": "2026-07-01T12:00:00Z"}"#),
+        Ok(Some(Notice::Rebalance)),
+    ),
+    (
+        REBALANCE,
+        Reply::Says("null"),
+        Err("instance metadata's events/recommendations/rebalance answers \"null\""),
+    ),
+];
+
+#[test]
+fn a_notice_that_makes_no_sense_makes_nobody_leave() {
+    let cases: Vec<_> = NOTICES.iter().enumerate().collect();
+    for some in cases.chunks(6) {
+        thread::scope(|scope| {
+            for (n, (path, reply, expected)) in some {
+                scope.spawn(move || {
+                    let seen = observed(&format!("notice-{n}"), path, *reply);
+                    assert!(seen.me.known().is_some(), "case {n}");
+                    match (seen.notice.get(), expected) {
+                        (Ok(told), Ok(expected)) => assert_eq!(told, expected, "case {n}"),
+                        (Err(why), Err(expected)) => {
+                            assert!(why.starts_with(expected), "case {n}: {why}");
+                            assert!(why.len() < 600 && !why.contains('\n'), "case {n}: {why}");
+                        }
+                        (told, _) => panic!("case {n}: {told:?}"),
+                    }
                 });
             }
         });

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::Duration;
 
 use zk_bootstrap::config::{Loaded, load};
 
@@ -198,6 +199,10 @@ const BROKEN: &[(&str, &str)] = &[
         "config.toml:2: zookeeper.extra.db.autocreate is always false: an empty disk that votes loses acknowledged writes",
     ),
     (
+        "[zookeeper.extra]\nlocalSessionsEnabled = true",
+        "config.toml:2: zookeeper.extra.localSessionsEnabled would open sessions without a write: by one the agent knows that a change is committed",
+    ),
+    (
         "[zookeeper.extra]\n\"server.1\" = \"10.0.0.1:2888:3888\"",
         "config.toml:2: zookeeper.extra.server.1 is membership, which is changed by reconfig alone",
     ),
@@ -229,6 +234,22 @@ const BROKEN: &[(&str, &str)] = &[
     (
         "[policy]\nfloor = 0",
         "config.toml:2: policy.floor is 0, but must be a number from 1 to 254",
+    ),
+    (
+        "[policy]\nleave_on_rebalance = \"yes\"",
+        "config.toml:2: policy.leave_on_rebalance is \"yes\", but must be true or false",
+    ),
+    (
+        "[policy]\nprotect_voters = 1",
+        "config.toml:2: policy.protect_voters is 1, but must be true or false",
+    ),
+    (
+        "[policy]\nleave_patience = \"30s\"",
+        "config.toml:2: policy.leave_patience is \"30s\", but must be from \"1m\" to \"2h\"",
+    ),
+    (
+        "[policy]\nleave_patience = \"121m\"",
+        "config.toml:2: policy.leave_patience is \"121m\", but must be from \"1m\" to \"2h\"",
     ),
     (
         "[pace]\ntick = \"10\"",
@@ -304,6 +325,21 @@ fn drop_ins_win_over_the_file_and_the_later_over_the_earlier_key_by_key() {
         .filter_map(|file| file.file_name()?.to_str())
         .collect();
     assert_eq!(names, ["config.toml", "10-image.toml", "50-fleet.toml"]);
+}
+
+#[test]
+fn voters_are_protected_only_where_there_is_a_group_to_tell() {
+    let asg = loaded("protected", &[("config.toml", "")])
+        .settings
+        .policy();
+    assert!(asg.protect_voters && !asg.leave_on_rebalance);
+    let of_tags = "[membership]\nscheme = \"tags\"\ntag_key = \"a\"\ntag_value = \"b\"\n\
+                   [policy]\nprotect_voters = true\nleave_on_rebalance = true\n\
+                   leave_patience = \"20m\"\n";
+    let tags = loaded("unprotected", &[("config.toml", of_tags)]);
+    let tags = tags.settings.policy();
+    assert!(!tags.protect_voters && tags.leave_on_rebalance);
+    assert_eq!(tags.leave_patience, Duration::from_secs(1200));
 }
 
 /// The keys with their tables of an effective configuration, and whether a default holds.
@@ -544,6 +580,9 @@ zkserver = "/usr/share/zookeeper/bin/zkServer.sh"  # default
 floor = 3                                          # default
 recovery = "auto"                                  # default
 when_all_is_lost = "wait"                          # default
+leave_on_rebalance = false                         # default
+leave_patience = "15m"                             # default
+protect_voters = true                              # default
 
 [pace]
 tick = "10s"                                       # default

@@ -63,6 +63,7 @@ impl AgentWorld for Claimant {
             at: clock::now(),
             me: known(self.me.clone()),
             notice: known(None),
+            running_since: None,
             fleet: known(Fleet::clone(&self.fleet)),
             register: self.register.take().unwrap_or_else(not_asked),
             claiming: self.claiming.clone(),

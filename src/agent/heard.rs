@@ -27,8 +27,13 @@ pub struct Heard {
     /// What the other instances' servers answered last.
     pub peers: BTreeMap<InstanceId, Probe>,
     fleet_asked: Option<Duration>,
+    fleet_outdated: bool,
     register_asked: Option<Duration>,
     addresses: BTreeMap<InstanceId, IpAddr>,
+    /// When heartbeats were sent, by the hook's name.
+    beaten: BTreeMap<String, Timestamp>,
+    /// The hooks that were completed while the group still calls this instance held.
+    completed: BTreeSet<String>,
 }
 
 impl Default for Heard {
@@ -38,8 +43,11 @@ impl Default for Heard {
             register: not_asked(),
             peers: BTreeMap::new(),
             fleet_asked: None,
+            fleet_outdated: false,
             register_asked: None,
             addresses: BTreeMap::new(),
+            beaten: BTreeMap::new(),
+            completed: BTreeSet::new(),
         }
     }
 }
@@ -52,7 +60,11 @@ fn not_asked<T>() -> Answer<T> {
 impl Heard {
     /// Whether EC2 and the group are to be asked `now`, when their answer may be `no_older_than`.
     pub fn wants_fleet(&self, now: Duration, no_older_than: Duration) -> bool {
-        is_older(self.fleet_asked, now, no_older_than.max(FLEET_PAUSE))
+        let limit = match self.fleet_outdated {
+            true => FLEET_PAUSE,
+            false => no_older_than.max(FLEET_PAUSE),
+        };
+        is_older(self.fleet_asked, now, limit)
     }
 
     /// Whether the register is to be read `now`, when what is known of it may be `no_older_than`.
@@ -64,9 +76,19 @@ impl Heard {
     pub fn hear_fleet(&mut self, now: Duration, me: &InstanceId, fleet: Answer<Fleet>) {
         self.fleet = fleet;
         self.fleet_asked = Some(now);
-        let Some(fleet) = self.fleet.known() else {
+        self.fleet_outdated = false;
+        let Answer::Known { value: fleet, .. } = &mut self.fleet else {
             return;
         };
+        if !fleet.instances.get(me).is_some_and(|me| me.held) {
+            self.beaten.clear();
+            self.completed.clear();
+        }
+        let completed = &self.completed;
+        fleet.hooks.retain(|hook| !completed.contains(&hook.name));
+        for hook in &mut fleet.hooks {
+            hook.beaten = self.beaten.get(&hook.name).copied();
+        }
         let others = fleet.instances.iter().filter(|(id, i)| {
             let may_run = !matches!(i.state, InstanceState::Terminated | InstanceState::Stopped);
             may_run && *id != me
@@ -118,6 +140,43 @@ impl Heard {
         {
             instance.tags.extend(tags);
         }
+    }
+
+    /// When this process last sent a heartbeat for a hook, nobody else knows.
+    pub fn note_heartbeat(&mut self, hook: &str, at: Timestamp) {
+        self.beaten.insert(hook.to_owned(), at);
+        if let Answer::Known { value, .. } = &mut self.fleet {
+            let mut hooks = value.hooks.iter_mut();
+            if let Some(hook) = hooks.find(|each| each.name == hook) {
+                hook.beaten = Some(at);
+            }
+        }
+    }
+
+    /// A hook that this process has completed is not completed again, however long the group takes
+    /// to say so, or waits for another one.
+    pub fn note_completed(&mut self, hook: &str) {
+        self.completed.insert(hook.to_owned());
+        if let Answer::Known { value, .. } = &mut self.fleet {
+            value.hooks.retain(|each| each.name != hook);
+        }
+        self.fleet_is_outdated();
+    }
+
+    /// What this instance has just protected, or no longer protects, need not be asked for.
+    pub fn note_protection(&mut self, instances: &BTreeSet<InstanceId>, protected: bool) {
+        if let Answer::Known { value, .. } = &mut self.fleet {
+            for id in instances {
+                if let Some(instance) = value.instances.get_mut(id) {
+                    instance.protected = protected;
+                }
+            }
+        }
+    }
+
+    /// The group is not what it was.
+    pub fn fleet_is_outdated(&mut self) {
+        self.fleet_outdated = true;
     }
 }
 

@@ -1,7 +1,10 @@
 //! AWS: one file for each service, and the SDK's configuration in one place.
 
 pub mod fleet;
+pub mod group;
+mod hooks;
 pub mod imds;
+mod instance;
 pub mod record;
 pub mod register;
 pub mod tags;

@@ -50,13 +50,14 @@ impl Log {
     }
 
     /// All claims. The list of streams is read afresh, and so is every stream that has more to
-    /// tell: one without an owner, a server's that has not joined, a marker's that has not
-    /// started; all of them while nobody `serves`, for that is when survivors testify.
+    /// tell to a settled member: one without an owner, a server's that has not joined, a marker's
+    /// that has not started. Who is not `settled` reads all of them: while nobody serves, survivors
+    /// testify, and a newcomer takes the place of one that is leaving.
     ///
     /// # Errors
     /// When any of the calls, or any page of one, failed.
-    pub async fn read(&mut self, serves: bool) -> Result<Register, AwsError> {
-        if !serves {
+    pub async fn read(&mut self, settled: bool) -> Result<Register, AwsError> {
+        if !settled {
             self.complete.clear();
         }
         let Some(streams) = self.streams().await? else {
@@ -160,7 +161,7 @@ impl Log {
     ///
     /// # Errors
     /// When it could not be created, or its record could not be written.
-    pub async fn claim(&self, claim: ClaimName, record: &Record) -> Result<Created, AwsError> {
+    pub async fn claim(&mut self, claim: ClaimName, record: &Record) -> Result<Created, AwsError> {
         let request = self.client.create_log_stream();
         let request = request
             .log_group_name(&self.group)
@@ -192,8 +193,9 @@ impl Log {
     ///
     /// # Errors
     /// When the call failed, or the service would not take the event.
-    pub async fn write(&self, claim: ClaimName, record: &Record) -> Result<(), AwsError> {
+    pub async fn write(&mut self, claim: ClaimName, record: &Record) -> Result<(), AwsError> {
         let call = "logs:PutLogEvents";
+        self.complete.retain(|(name, _), _| *name != claim);
         let event = InputLogEvent::builder()
             .timestamp(crate::clock::now().as_millisecond())
             .message(record.line())

@@ -35,11 +35,11 @@ pub async fn recover(config: &Path, options: &RecoverArgs) -> Exit {
         (Ok(()), _, None) => Exit::Waiting,
         // Machines are not asked.
         (Ok(()), true, Some(_)) if options.output == Output::Json && !options.yes => Exit::Waiting,
-        (Ok(()), true, Some(_)) => give_leave(&world, &evidence, options.yes).await,
+        (Ok(()), true, Some(_)) => give_leave(&mut world, &evidence, options.yes).await,
     }
 }
 
-async fn give_leave(world: &RealWorld, evidence: &Evidence, yes: bool) -> Exit {
+async fn give_leave(world: &mut RealWorld, evidence: &Evidence, yes: bool) -> Exit {
     let Some(claim) = evidence.own_claim else {
         let remedy = "this instance holds no server id to note leave under: ask on a survivor";
         return refuse_text(remedy, Exit::Waiting);

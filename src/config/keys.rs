@@ -19,22 +19,7 @@ pub(super) fn settings(reader: &mut Reader) -> Settings {
         register: register(reader),
         zookeeper: zookeeper(reader),
         service: service(reader),
-        policy: Choices {
-            floor: reader.value("policy.floor", Literal::Number(3), judge::number(1..=254)),
-            recovery: reader.value(
-                "policy.recovery",
-                text("auto"),
-                judge::choice(&[("auto", Recovery::Auto), ("manual", Recovery::Manual)]),
-            ),
-            when_all_is_lost: reader.value(
-                "policy.when_all_is_lost",
-                text("wait"),
-                judge::choice(&[
-                    ("wait", WhenAllIsLost::Wait),
-                    ("refound", WhenAllIsLost::Refound),
-                ]),
-            ),
-        },
+        policy: policy(reader),
         pace: pace(reader),
         aws: Aws {
             endpoint: reader.optional("aws.endpoint", judge::endpoint),
@@ -118,6 +103,37 @@ fn service(reader: &mut Reader) -> Service {
         unit: reader.value("service.unit", text("zookeeper.service"), judge::unit),
         zkserver: reader.value("service.zkserver", script, judge::path),
     }
+}
+
+fn policy(reader: &mut Reader) -> Choices {
+    let recovery = [("auto", Recovery::Auto), ("manual", Recovery::Manual)];
+    let lost = [
+        ("wait", WhenAllIsLost::Wait),
+        ("refound", WhenAllIsLost::Refound),
+    ];
+    let patience = judge::duration("1m", "2h");
+    Choices {
+        floor: reader.value("policy.floor", Literal::Number(3), judge::number(1..=254)),
+        recovery: reader.value("policy.recovery", text("auto"), judge::choice(&recovery)),
+        when_all_is_lost: reader.value(
+            "policy.when_all_is_lost",
+            text("wait"),
+            judge::choice(&lost),
+        ),
+        leave_on_rebalance: flag(reader, "policy.leave_on_rebalance", false),
+        leave_patience: reader.value("policy.leave_patience", text("15m"), patience),
+        protect_voters: flag(reader, "policy.protect_voters", true),
+        restart_after: reader.value(
+            "policy.restart_after",
+            text("5m"),
+            judge::duration("30s", "6h"),
+        ),
+        report_unhealthy: flag(reader, "policy.report_unhealthy", true),
+    }
+}
+
+fn flag(reader: &mut Reader, key: &str, default: bool) -> bool {
+    reader.value(key, Literal::Flag(default), judge::flag)
 }
 
 fn pace(reader: &mut Reader) -> Pacing {

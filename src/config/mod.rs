@@ -136,6 +136,16 @@ pub struct Choices {
     pub recovery: Recovery,
     /// What to do when every copy of the data is provably gone.
     pub when_all_is_lost: WhenAllIsLost,
+    /// Whether a rebalance recommendation for a spot instance makes its server leave.
+    pub leave_on_rebalance: bool,
+    /// How long a server stays that is to leave and cannot be spared.
+    pub leave_patience: Duration,
+    /// Whether the group may choose no voter while none can be spared (`asg` only).
+    pub protect_voters: bool,
+    /// How long a server may run without serving before it is restarted.
+    pub restart_after: Duration,
+    /// Whether an instance whose server is beyond help reports itself as unhealthy (`asg` only).
+    pub report_unhealthy: bool,
 }
 
 /// `[pace]`: intervals and deadlines.
@@ -219,9 +229,11 @@ impl Settings {
             floor: self.policy.floor,
             recovery: self.policy.recovery,
             when_all_is_lost: self.policy.when_all_is_lost,
-            leave_on_rebalance: false,
-            protect_voters: true,
-            leave_patience: Duration::from_secs(900),
+            leave_on_rebalance: self.policy.leave_on_rebalance,
+            leave_patience: self.policy.leave_patience,
+            protect_voters: self.policy.protect_voters && self.membership.scheme == Scheme::Asg,
+            restart_after: self.policy.restart_after,
+            report_unhealthy: self.policy.report_unhealthy && self.membership.scheme == Scheme::Asg,
             claim_grace: self.register.claim_grace,
             absence_proof: self.register.absence_proof,
         }

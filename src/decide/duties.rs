@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::view::View;
-use super::{fate, formation, membership, recovery};
+use super::{budget, fate, formation, health, membership, recovery};
 use crate::model::claim::{Milestone, Slot};
 use crate::model::disk::{Identity, ZooCfg};
 use crate::model::ensemble::Ensemble;
@@ -30,12 +30,15 @@ pub fn serving(view: View, id: ServerId, serving: &Serving, committed: &Ensemble
     plan.actions.extend(take_back(view, id));
     plan.actions.extend(journal(view, id));
     plan.actions.extend(tags(view, id));
+    plan.actions.extend(health::forget(view));
     let Ok(fleet) = view.fleet() else {
         return plan;
     };
     let (gone, removal) = membership::prune(view, fleet, committed);
     if serving.mode == Mode::Leader {
-        plan.actions.extend(removal.clone());
+        // A removal may be all that is missing.
+        let protection = || budget::protect(view, fleet, committed);
+        plan.actions.extend(removal.clone().or_else(protection));
     }
     if removal.is_none() {
         let replacement = |(server, instance)| Waiting::Replacement { server, instance };
@@ -59,14 +62,14 @@ pub fn not_serving(view: View, id: ServerId) -> Plan {
         next: Next::Here,
     };
     let Some(config) = &view.disk.dynamic else {
-        return plan;
+        return health::mend(view, plan);
     };
     let missing = missing(view, config, id);
     if view.snapshot.server.answered() && !missing.is_empty() {
         plan.waiting = vec![Waiting::Quorum { missing }];
         plan.next = Next::Everywhere;
     }
-    plan
+    health::mend(view, plan)
 }
 
 /// The other voters that do not serve, each with what is known of it.
@@ -150,6 +153,12 @@ fn warnings(view: View) -> Vec<String> {
     if view.disk.zoo_cfg == ZooCfg::Stale {
         let text = "zoo.cfg differs from the settings; it is written at the server's next start";
         warnings.push(text.to_owned());
+    }
+    let own = view.disk.identity.as_ref().map(|identity| identity.server);
+    if let Some(id) = own.filter(|id| view.disk.myid != Some(*id)) {
+        warnings.push(format!(
+            "myid does not say {id}, the id of this server; it is written at the next start"
+        ));
     }
     if view
         .register()

@@ -6,6 +6,7 @@ use crate::model::disk::{Identity, ZooCfg};
 use crate::model::ensemble::Ensemble;
 use crate::model::id::ServerId;
 use crate::model::plan::Action;
+use crate::model::server::Server;
 
 /// The files of server `id` of an ensemble, for a start with this membership.
 pub fn prepare(
@@ -42,6 +43,17 @@ pub fn prepare(
         actions.push(Action::WriteIdentity { identity });
     }
     actions
+}
+
+/// Whether the dynamic file lists no other member of the ensemble that serves: a founder that was
+/// replaced, a config that has moved on. A server that starts from it looks for its peers in vain.
+pub fn is_stale(view: View) -> bool {
+    let (Some(base), Some(file)) = (view.committed_by_peers(), &view.disk.dynamic) else {
+        return false;
+    };
+    let known = |s: &Server| base.get(s.id).is_some_and(|same| same.address == s.address);
+    let others = file.servers.values().filter(|s| !s.is_at(view.address()));
+    !others.into_iter().any(known)
 }
 
 /// zoo.cfg, where the settings have changed since it was written.

@@ -2,24 +2,60 @@
 
 use super::formation::Founded;
 use super::view::View;
-use super::{acts, files, identity, membership, recovery, waits};
+use super::{acts, files, health, identity, membership, recovery, waits};
 use crate::model::claim::{ClaimName, Lineage, Milestone};
 use crate::model::ensemble::Ensemble;
 use crate::model::id::ServerId;
 use crate::model::plan::{Action, Next, Plan, Situation, Waiting};
-use crate::model::server::Server;
 use crate::model::snapshot::Service;
 
 /// A server with an id, not yet a member: it starts beside the ensemble, syncs, and is added.
 pub fn plan(view: View, founded: &Founded, claim: ClaimName, id: ServerId) -> Plan {
     match view.service {
         Service::Running => running_joiner(view, founded, id),
+        Service::Stopped if lacks_its_id_alone(view, founded, id) => {
+            let mut actions = vec![Action::WriteMyId { server: id }];
+            actions.extend(files::refresh_zoo_cfg(view));
+            actions.push(Action::StartServer);
+            acts(Situation::Stopped, actions, Next::Here)
+        }
+        Service::Stopped if has_withdrawn_from(view, &founded.lineage) => {
+            let why = "without the generation that is served, which began after the one that this \
+                       server was withdrawn from";
+            waits(
+                Situation::Recovering,
+                Waiting::Answer {
+                    whom: "CloudWatch Logs",
+                    why: why.to_owned(),
+                },
+            )
+        }
         Service::Stopped => match base(view, founded) {
             Some(base) => start_joiner(view, founded, claim, id, &base),
             None => recovery::tell_of_emptied_disk(view)
                 .unwrap_or_else(|| waits(Situation::Joining, unseen_base(view))),
         },
     }
+}
+
+/// Whether this server was withdrawn, with its data, from the generation that the list of claims has
+/// as the newest. Nobody serves that one any more: who serves, serves one that the list lacks.
+fn has_withdrawn_from(view: View, lineage: &Lineage) -> bool {
+    let identity = view.disk.identity.as_ref().filter(|i| i.withdrawn);
+    let newest = identity.is_some_and(|i| i.lineage.generation >= lineage.generation);
+    newest && view.disk.data && view.anybody_serves()
+}
+
+/// Whether this is a member with all that it needs to start, but for `myid`. Nobody needs to serve
+/// for its start: it may be the one that the quorum lacks.
+fn lacks_its_id_alone(view: View, founded: &Founded, id: ServerId) -> bool {
+    let disk = view.disk;
+    let file = disk.dynamic.as_ref();
+    let votes = file.is_some_and(|file| {
+        file.voters().any(|s| s.id == id && s.is_at(view.address())) && !files::is_stale(view)
+    });
+    let withdrawn = disk.identity.as_ref().is_some_and(|i| i.withdrawn);
+    disk.myid != Some(id) && disk.data && votes && !withdrawn && is_of(view, &founded.lineage, id)
 }
 
 fn unseen_base(view: View) -> Waiting {
@@ -88,12 +124,22 @@ fn why_aside(view: View, lineage: &Lineage) -> String {
         return "a leave to serve an empty database is there, of a founding that never took place"
             .to_owned();
     }
-    match view.disk.identity.as_ref().filter(|i| i.withdrawn) {
-        Some(_) => format!("it is not a part of what generation {generation} began with"),
-        None => {
-            "the ensemble's config does not list this server, so its data may run ahead".to_owned()
-        }
+    let Some(identity) = &view.disk.identity else {
+        return "nothing beside it says whose it is".to_owned();
+    };
+    if identity.instance != view.me.instance {
+        return format!("it is of {identity}, and this is another instance");
     }
+    if identity.withdrawn {
+        return format!("it is not a part of what generation {generation} began with");
+    }
+    if identity.lineage != *lineage {
+        return format!(
+            "it is of {}, and the ensemble of {lineage}",
+            identity.lineage
+        );
+    }
+    "the ensemble's config does not list this server, so its data may run ahead".to_owned()
 }
 
 fn is_of(view: View, lineage: &Lineage, server: ServerId) -> bool {
@@ -120,16 +166,13 @@ fn running_joiner(view: View, founded: &Founded, id: ServerId) -> Plan {
         plan.next = Next::Here;
         return plan;
     }
-    // Its file lists nobody who lives: a founder that was replaced, a config that has moved on.
-    if let (Some(base), Some(file)) = (view.committed_by_peers(), &view.disk.dynamic) {
-        let known = |s: &Server| base.get(s.id).is_some_and(|same| same.address == s.address);
-        let others = file.servers.values().filter(|s| !s.is_at(view.address()));
-        if !others.into_iter().any(known) && !base.has(id, view.address()) {
-            return acts(Situation::Joining, vec![Action::StopServer], Next::Here);
-        }
+    let peers = view.committed_by_peers();
+    let is_listed = peers.is_some_and(|base| base.has(id, view.address()));
+    if files::is_stale(view) && !is_listed {
+        return acts(Situation::Joining, vec![Action::StopServer], Next::Here);
     }
     let now = server.to_string();
     let mut plan = waits(Situation::Joining, Waiting::OwnServer { now });
     plan.next = Next::Here;
-    plan
+    health::mend(view, plan)
 }

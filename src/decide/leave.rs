@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use super::view::View;
 use super::{acts, hooks, identity, waits};
-use crate::model::claim::{ClaimName, Milestone, Register};
+use crate::model::claim::{Claim, ClaimName, Milestone, Register};
 use crate::model::ensemble::Ensemble;
 use crate::model::fleet::{Fleet, Lifecycle, Notice};
-use crate::model::id::{InstanceId, ServerId};
+use crate::model::id::InstanceId;
 use crate::model::plan::{Action, Next, Plan, Situation, Waiting};
 use crate::model::server::Server;
 use crate::model::snapshot::Service;
@@ -33,36 +33,61 @@ pub fn plan(view: View) -> Option<Plan> {
     let notice = notice(view)?;
     let (fleet, register) = (view.fleet().ok()?, view.register().ok()?);
     let held = identity::held(view);
-    let seat = view.committed_here().and_then(|config| {
-        let (_, id) = held?;
-        config.has(id, view.address()).then_some((config, id))
-    });
-    let mut plan = match (held, seat) {
-        (Some((claim, _)), Some((config, id))) => {
+    let seat = view
+        .committed_here()
+        .filter(|config| config.at(view.address()).is_some());
+    let claim = held.map(|(claim, _)| claim);
+    let mut plan = match (claim.zip(seat), is_listed(view)) {
+        (Some((claim, config)), _) => {
             let leaver = Leaver {
                 view,
-                notice,
                 fleet,
-                register,
                 claim,
+                claimed: register.claims.get(&claim)?,
                 config,
-                id,
             };
             leaver.plan()
         }
-        _ if is_member_by_its_file(view) => return None,
-        _ => gone(view, held.map(|(claim, _)| claim)),
+        (None, true) => silent_member(view, claim, register)?,
+        (None, false) => gone(view, claim),
     };
     plan.warnings.push(notice.to_string());
     Some(plan)
 }
 
-/// A member by its own files, whose server runs without serving: nobody can take it out.
-fn is_member_by_its_file(view: View) -> bool {
-    let serves = view.snapshot.server.serving().is_some();
+/// Whether this instance counts as a member, by what a peer tells or by its own files.
+fn is_listed(view: View) -> bool {
+    let listed = |config: &Ensemble| config.at(view.address()).is_some();
     let file = view.disk.dynamic.as_ref();
     let votes = file.is_some_and(|file| file.voters().any(|s| s.is_at(view.address())));
-    votes && view.disk.data && !serves
+    match view.committed() {
+        Some(config) => listed(config),
+        None => votes && view.disk.data,
+    }
+}
+
+/// A member that does not serve cannot take itself out. It goes on as ever, to come back first, for
+/// as long as the patience lasts.
+fn silent_member(view: View, claim: Option<ClaimName>, register: &Register) -> Option<Plan> {
+    let claim = claim?;
+    let claimed = register.claims.get(&claim)?;
+    if !claimed.journal.contains_key(&Milestone::Leaving) {
+        let milestone = Milestone::Leaving;
+        let note = vec![Action::Journal { claim, milestone }];
+        return Some(acts(Situation::Leaving, note, Next::Everywhere));
+    }
+    let left = left(view, claimed);
+    let why = "its own server does not serve".to_owned();
+    left.is_zero().then(|| let_go(view, why))
+}
+
+/// The hooks were kept waiting for long enough: the instance goes with its server in the config, and
+/// whoever replaces it swaps it as a terminated one.
+fn let_go(view: View, why: String) -> Plan {
+    let left = Duration::ZERO;
+    let mut plan = waits(Situation::Leaving, Waiting::Spare { why, left });
+    plan.actions = hooks::complete(view);
+    plan
 }
 
 /// Not in the config, or no longer: stop, release the id, and let the group go on.
@@ -87,21 +112,31 @@ fn gone(view: View, claim: Option<ClaimName>) -> Plan {
     plan
 }
 
+/// What is left of the patience with an instance that is about to go, by its claim.
+pub fn left(view: View, claim: &Claim) -> Duration {
+    let patience = match notice(view) {
+        Some(Notice::Spot) => view.policy.leave_patience.min(SPOT_PATIENCE),
+        _ => view.policy.leave_patience,
+    };
+    let since = claim.journal.get(&Milestone::Leaving);
+    let waited = since.map(|at| view.snapshot.at.duration_since(*at));
+    let waited = waited.and_then(|waited| Duration::try_from(waited).ok());
+    patience.saturating_sub(waited.unwrap_or_default())
+}
+
 /// A serving member that is about to go.
 struct Leaver<'a> {
     view: View<'a>,
-    notice: Notice,
     fleet: &'a Fleet,
-    register: &'a Register,
     claim: ClaimName,
+    claimed: &'a Claim,
     config: &'a Ensemble,
-    id: ServerId,
 }
 
 impl Leaver<'_> {
     fn plan(&self) -> Plan {
         let mut plan = self.leave_or_wait();
-        if self.since().is_none() {
+        if !self.claimed.journal.contains_key(&Milestone::Leaving) {
             let note = Action::Journal {
                 claim: self.claim,
                 milestone: Milestone::Leaving,
@@ -113,55 +148,29 @@ impl Leaver<'_> {
     }
 
     fn leave_or_wait(&self) -> Plan {
-        let left = self.left();
+        let left = left(self.view, self.claimed);
         if let Err(why) = self.can_be_spared() {
             if left.is_zero() {
-                return self.let_go(why);
+                return let_go(self.view, why);
             }
             return waits(Situation::Leaving, Waiting::Spare { why, left });
         }
         if let Some(instance) = self.successor().filter(|_| !left.is_zero()) {
             return waits(Situation::Leaving, Waiting::Successor { instance, left });
         }
+        let listed = self.config.at(self.view.address());
         let leave = Action::RemoveServers {
-            servers: [self.id].into(),
+            servers: listed.map(|s| s.id).into_iter().collect(),
             expected: self.config.version,
         };
         acts(Situation::Leaving, vec![leave], Next::Everywhere)
     }
 
-    /// The hooks were kept waiting for long enough: the instance goes with its server in the config,
-    /// and whoever replaces it swaps it as a terminated one.
-    fn let_go(&self, why: String) -> Plan {
-        let left = Duration::ZERO;
-        let mut plan = waits(Situation::Leaving, Waiting::Spare { why, left });
-        plan.actions = hooks::complete(self.view);
-        plan
-    }
-
-    /// When this instance's leaving was noted.
-    fn since(&self) -> Option<jiff::Timestamp> {
-        let claim = self.register.claims.get(&self.claim)?;
-        claim.journal.get(&Milestone::Leaving).copied()
-    }
-
-    /// What is left of the patience.
-    fn left(&self) -> Duration {
-        let patience = match self.notice {
-            Notice::Spot => self.view.policy.leave_patience.min(SPOT_PATIENCE),
-            Notice::Group | Notice::Rebalance => self.view.policy.leave_patience,
-        };
-        let waited = self
-            .since()
-            .map(|at| self.view.snapshot.at.duration_since(at));
-        let waited = waited.and_then(|waited| Duration::try_from(waited).ok());
-        patience.saturating_sub(waited.unwrap_or_default())
-    }
-
     /// Whether the other voters are a quorum of what remains; else, why not.
     fn can_be_spared(&self) -> Result<(), String> {
-        let others: Vec<&Server> = self.config.voters().filter(|s| s.id != self.id).collect();
-        if !self.config.voters().any(|s| s.id == self.id) {
+        let here = |s: &&Server| s.is_at(self.view.address());
+        let (own, others): (Vec<_>, Vec<_>) = self.config.voters().partition(here);
+        if own.is_empty() {
             return Ok(());
         }
         if others.is_empty() {

@@ -3,11 +3,13 @@
 //! [`plan`] recognises where this instance stands and says what follows from it; the sub-modules
 //! answer one question each. [`safety`] judges the result, and was written apart from it.
 
+mod budget;
 mod duties;
 pub mod evidence;
 pub mod fate;
 mod files;
 mod formation;
+mod health;
 mod hooks;
 pub mod identity;
 mod joiner;
@@ -32,7 +34,7 @@ use self::view::View;
 /// What this instance should do now.
 pub fn plan(snapshot: &Snapshot, policy: &Policy) -> Plan {
     match View::new(snapshot, policy) {
-        Ok(view) => hooks::attend(view, recognise(view)),
+        Ok(view) => hooks::attend(view, health::judge_disk(view, recognise(view))),
         Err(waiting) => waits(Situation::Blind, waiting),
     }
 }
@@ -104,15 +106,17 @@ fn strangers(view: View) -> Option<Waiting> {
 /// data is its own, and the config that counts (the serving server's, or else the file's) lists it.
 fn own_member_id(view: View) -> Option<ServerId> {
     let identity = view.disk.identity.as_ref()?;
-    let own = identity.instance == view.me.instance && view.disk.myid == Some(identity.server);
-    let config = match (view.service, view.committed_here()) {
-        (Service::Running, Some(committed)) => committed,
-        _ => view.disk.dynamic.as_ref()?,
+    let (config, serves) = match (view.service, view.committed_here()) {
+        (Service::Running, Some(committed)) => (committed, true),
+        _ => (view.disk.dynamic.as_ref()?, false),
     };
+    // A server reads its id once, at its start: whatever the file says since is for the next one.
+    let same_id = serves || view.disk.myid == Some(identity.server);
+    let own = identity.instance == view.me.instance && same_id;
     let listed = config.has(identity.server, view.address());
     let voter = config.voters().any(|s| s.id == identity.server);
-    let outlived =
-        view.service == Service::Stopped && formation::outlives(view, identity).is_some();
+    let outlived = || formation::outlives(view, identity).is_some() || files::is_stale(view);
+    let outlived = view.service == Service::Stopped && outlived();
     let stays = voter && view.disk.data && !identity.withdrawn && !outlived;
     (own && listed && stays).then_some(identity.server)
 }

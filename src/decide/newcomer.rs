@@ -2,7 +2,7 @@
 
 use super::formation::{self, Formation, Founded};
 use super::view::View;
-use super::{acts, files, identity, joiner, waits};
+use super::{acts, files, health, identity, joiner, waits};
 use crate::model::claim::{Milestone, Register, Slot};
 use crate::model::fleet::Fleet;
 use crate::model::id::ServerId;
@@ -85,7 +85,7 @@ fn found(view: View, founded: &Founded, id: ServerId) -> Plan {
             let now = view.snapshot.server.to_string();
             let mut plan = waits(Situation::Founding, Waiting::OwnServer { now });
             plan.next = Next::Here;
-            plan
+            health::mend(view, plan)
         }
         // A server that was started to join an earlier founder who never came.
         (Service::Running, false) => {

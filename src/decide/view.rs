@@ -8,6 +8,7 @@ use crate::model::ensemble::Ensemble;
 use crate::model::fleet::{Fleet, Instance, Me};
 use crate::model::plan::Waiting;
 use crate::model::policy::Policy;
+use crate::model::probe::Probe;
 use crate::model::server::Server;
 use crate::model::snapshot::{Service, Snapshot};
 
@@ -102,6 +103,14 @@ impl<'a> View<'a> {
         own.into_iter().chain(peers).max_by_key(|e| e.version)
     }
 
+    /// What the server of a member at this address was heard to say, if its instance is known.
+    pub fn heard(&self, server: &Server) -> Option<&'a Probe> {
+        let instances = &self.fleet().ok()?.instances;
+        let mut instances = instances.iter();
+        let (id, _) = instances.find(|(_, i)| i.address.is_some_and(|a| server.is_at(a)))?;
+        self.snapshot.peers.get(id)
+    }
+
     /// Whether any server that was asked serves.
     pub fn anybody_serves(&self) -> bool {
         let mut peers = self.snapshot.peers.values();
@@ -113,11 +122,8 @@ impl<'a> View<'a> {
         if member.is_at(self.address()) {
             return self.snapshot.server.serving().is_some();
         }
-        let fleet = self.fleet().ok().map(|fleet| &fleet.instances);
-        let mut instances = fleet.into_iter().flatten();
-        let here = instances.find(|(_, i)| i.address.is_some_and(|a| member.is_at(a)));
-        let probe = here.and_then(|(id, _)| self.snapshot.peers.get(id));
-        probe.is_some_and(|probe| probe.serving().is_some())
+        let heard = self.heard(member);
+        heard.is_some_and(|probe| probe.serving().is_some())
     }
 
     /// The committed config that changes go out from: the newest told, while the own server serves

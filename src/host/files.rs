@@ -4,6 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 /// A file could not be read, written or renamed.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +68,54 @@ pub fn list(directory: &Path) -> Result<Vec<String>, FileError> {
     }
 }
 
+/// What a file system says of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Space {
+    /// Whether it is mounted read-only.
+    pub read_only: bool,
+    /// Bytes that are free to who is not root.
+    pub free: u64,
+    /// Whether no inode is free. (Some file systems make them as they need them, and count none.)
+    pub out_of_inodes: bool,
+}
+
+/// What the file system of a directory says of itself; `None` when there is no such directory.
+///
+/// # Errors
+/// When it is there and does not say.
+pub fn space(directory: &Path) -> Result<Option<Space>, FileError> {
+    let said = match rustix::fs::statvfs(directory) {
+        Ok(said) => said,
+        Err(rustix::io::Errno::NOENT) => return Ok(None),
+        Err(error) => return Err(failed(directory, "ask for its free space")(error.into())),
+    };
+    Ok(Some(Space {
+        read_only: said.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY),
+        free: said.f_bavail.saturating_mul(said.f_frsize),
+        out_of_inodes: said.f_files > 0 && said.f_favail == 0,
+    }))
+}
+
+/// When a directory or a file in it was changed last; `None` when there is no such directory.
+///
+/// # Errors
+/// When it is there and cannot be looked at.
+pub fn changed(directory: &Path) -> Result<Option<SystemTime>, FileError> {
+    let newest = || -> io::Result<SystemTime> {
+        let mut newest = fs::metadata(directory)?.modified()?;
+        for entry in fs::read_dir(directory)? {
+            // A server may take a file away in between.
+            let modified = entry?.metadata().and_then(|m| m.modified());
+            newest = modified.map_or(newest, |modified| newest.max(modified));
+        }
+        Ok(newest)
+    };
+    match newest() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        newest => newest.map(Some).map_err(failed(directory, "list it")),
+    }
+}
+
 /// A file for reading, of any length.
 ///
 /// # Errors
@@ -111,6 +160,19 @@ pub fn replace(path: &Path, content: &str, mode: u32) -> Result<(), FileError> {
     }
     renamed?;
     sync_directory(directory)
+}
+
+/// Removes a note of the agent's own; one that is not there is removed already.
+///
+/// # Errors
+/// When it is there and cannot be removed.
+pub fn forget(path: &Path) -> Result<(), FileError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(failed(path, "remove it")(error))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Renames each of `paths` that exists into the new directory `aside`. Nothing is deleted.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::process::Command;
 use tokio::time::{sleep, timeout};
 
@@ -73,25 +74,21 @@ const POLL: Duration = Duration::from_millis(20);
 const MAIN: &[u8] = b"org.apache.zookeeper.server.quorum.QuorumPeerMain";
 
 impl Manager {
-    /// Whether the process is there.
+    /// Whether the process is there, and since when, as far as the manager can tell.
     ///
     /// # Errors
     /// When the manager could not be asked.
-    pub async fn state(&self) -> Result<Service, ServiceError> {
+    pub async fn state(&self) -> Result<(Service, Option<Timestamp>), ServiceError> {
         match self {
             Manager::Systemd { unit } => {
-                // `is-active` exits non-zero for every state but active; the word is what counts.
-                let output = systemctl(&["is-active", unit]).await?;
-                let word = String::from_utf8_lossy(&output.stdout);
-                match word.trim() {
-                    "active" | "activating" | "reloading" | "deactivating" => Ok(Service::Running),
-                    "inactive" | "failed" => Ok(Service::Stopped),
-                    _ => Err(refused("systemctl", &output)),
-                }
+                let properties = "--property=ActiveState,ExecMainStartTimestamp";
+                let output = systemctl(&["show", "--timestamp=unix", properties, unit]).await?;
+                let told = String::from_utf8_lossy(&output.stdout);
+                unit_state(&told).ok_or_else(|| refused("systemctl", &output))
             }
             Manager::Script { .. } => Ok(match self.process() {
-                Some(_) => Service::Running,
-                None => Service::Stopped,
+                Some(pid) => (Service::Running, started(pid)),
+                None => (Service::Stopped, None),
             }),
         }
     }
@@ -217,6 +214,42 @@ impl Manager {
         let mut pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
         pids.find(|pid| is_server(*pid, zoo_cfg))
     }
+}
+
+/// What `systemctl show` tells of a unit. The time is that of its main process, which may be an
+/// earlier one's while the unit is on its way up or down.
+fn unit_state(told: &str) -> Option<(Service, Option<Timestamp>)> {
+    let value = |key: &str| {
+        let mut lines = told.lines().filter_map(|line| line.split_once('='));
+        lines.find(|(k, _)| *k == key).map(|(_, value)| value)
+    };
+    let since = || {
+        let seconds = value("ExecMainStartTimestamp")?.strip_prefix('@')?;
+        Timestamp::from_second(seconds.parse().ok()?).ok()
+    };
+    match value("ActiveState")? {
+        "active" => Some((Service::Running, since())),
+        "activating" | "reloading" | "deactivating" => Some((Service::Running, None)),
+        "inactive" | "failed" => Some((Service::Stopped, None)),
+        _ => None,
+    }
+}
+
+/// The kernel counts a process's start in these parts of a second since the boot (`USER_HZ`, which
+/// is 100 wherever Linux tells user space of it).
+const TICKS: i64 = 100;
+
+/// When a process was started: the machine's boot and the ticks until then (proc(5)).
+fn started(pid: u32) -> Option<Timestamp> {
+    let kernel = std::fs::read_to_string("/proc/stat").ok()?;
+    let boot = kernel
+        .lines()
+        .find_map(|line| line.strip_prefix("btime "))?;
+    let process = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The second field is a name in parentheses, which may hold anything; the 22nd is the start.
+    let (_, fields) = process.rsplit_once(") ")?;
+    let ticks: i64 = fields.split(' ').nth(22 - 3)?.parse().ok()?;
+    Timestamp::from_second(boot.trim().parse::<i64>().ok()? + ticks / TICKS).ok()
 }
 
 /// Whether this process is the server of `zoo_cfg`. The command line of a zombie is empty.

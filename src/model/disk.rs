@@ -1,7 +1,9 @@
 //! What ZooKeeper's directories on this instance hold.
 
 use std::fmt;
+use std::path::PathBuf;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::claim::Lineage;
@@ -30,6 +32,65 @@ pub struct Disk {
     /// The config in the dynamic file that zoo.cfg points at, with the version in its name;
     /// absent when zoo.cfg or that file is missing or torn.
     pub dynamic: Option<Ensemble>,
+    /// What was noted of a server that runs and does not serve; absent when it serves, and when the
+    /// note is missing or torn.
+    #[serde(default)]
+    pub stuck: Option<Stuck>,
+    /// The first of the data directories that takes nothing, if one does not.
+    #[serde(default)]
+    pub unwritable: Option<Unwritable>,
+    /// When anything in the data directories was written last; absent where there is nothing.
+    #[serde(default)]
+    pub written: Option<Timestamp>,
+}
+
+/// A server that does not serve although it could: since when that is known, and what was tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stuck {
+    /// When it was noticed first.
+    pub since: Timestamp,
+    /// How often it was restarted since.
+    pub restarts: u32,
+}
+
+/// A directory in which nothing can be written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unwritable {
+    /// The directory.
+    pub directory: PathBuf,
+    /// What its file system says.
+    pub why: Refusal,
+}
+
+/// Why a file system takes nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Refusal {
+    /// It is mounted read-only, by intent or after an error of the device.
+    ReadOnly,
+    /// Less than [`LEAST_SPACE`] is free, or no inode.
+    Full,
+}
+
+/// A file system with less free space than this, in bytes, counts as full: it does not take the few
+/// small files of a start with the first records of a log.
+pub const LEAST_SPACE: u64 = 1 << 20;
+
+impl fmt::Display for Unwritable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let directory = self.directory.display();
+        match self.why {
+            Refusal::ReadOnly => write!(
+                f,
+                "the file system of {directory} is read-only: look at the kernel's log for the \
+                 device's errors, and mount it for writing or replace the instance"
+            ),
+            Refusal::Full => write!(
+                f,
+                "the file system of {directory} is full: free space, or make it larger"
+            ),
+        }
+    }
 }
 
 /// The small file beside the data that says what it is a part of.

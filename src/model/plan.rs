@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::claim::{ClaimName, Milestone, Slot};
-use super::disk::Identity;
+use super::disk::{Identity, Stuck};
 use super::ensemble::Ensemble;
 use super::fleet::Transition;
 use super::history::Testimony;
@@ -145,6 +145,11 @@ pub enum Action {
     },
     /// Create `initialize`: this one server may serve an empty database, once.
     AllowEmptyDatabase,
+    /// Note that this server runs and does not serve although it could, or that it serves again.
+    NoteStuck {
+        /// The note; `None` takes it away.
+        stuck: Option<Stuck>,
+    },
     /// Start ZooKeeper.
     StartServer,
     /// Stop ZooKeeper.

@@ -32,6 +32,13 @@ pub struct Policy {
     /// then its instance goes with its server in the config.
     #[serde(default = "leave_patience")]
     pub leave_patience: Duration,
+    /// How long a server may run without serving, and be seen to, before it is restarted. A boot and
+    /// the sync of a large snapshot must fit. It doubles with each restart in vain.
+    #[serde(default = "restart_after")]
+    pub restart_after: Duration,
+    /// Whether an instance whose server is beyond help reports itself as unhealthy to its group.
+    #[serde(default)]
+    pub report_unhealthy: bool,
     /// How long a stream may stay without a valid owner's record before its slot is free again.
     pub claim_grace: Duration,
     /// How long ago an instance must have been recorded for its absence from a complete answer
@@ -42,6 +49,11 @@ pub struct Policy {
 /// Long enough for a replacement to boot and to sync, well below a hook's limits.
 fn leave_patience() -> Duration {
     Duration::from_secs(15 * 60)
+}
+
+/// A snapshot of some gigabytes is loaded, or sent by a leader, in less.
+fn restart_after() -> Duration {
+    Duration::from_secs(5 * 60)
 }
 
 impl Policy {

@@ -91,6 +91,9 @@ pub struct Snapshot {
     pub disk: Answer<Disk>,
     /// Its process.
     pub service: Answer<Service>,
+    /// Since when that process runs, where the service manager can tell.
+    #[serde(default)]
+    pub running_since: Option<Timestamp>,
     /// What it answers.
     pub server: Probe,
     /// What the other instances' servers answer.

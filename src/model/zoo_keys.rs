@@ -69,6 +69,10 @@ const REFUSED: &[(&str, &str)] = &[
         "would make a leader refuse the agent's own session and look as if it did not serve",
     ),
     (
+        "localSessionsEnabled",
+        "would open sessions without a write: by one the agent knows that a change is committed",
+    ),
+    (
         "forceSync",
         "would acknowledge writes that are on no disk yet",
     ),

@@ -13,7 +13,7 @@ use crate::aws::tags;
 use crate::clock;
 use crate::host::files;
 use crate::model::claim::{ClaimName, Milestone};
-use crate::model::disk::Identity;
+use crate::model::disk::{Identity, Stuck};
 use crate::model::ensemble::Ensemble;
 use crate::model::fleet::Me;
 use crate::model::history::Testimony;
@@ -23,11 +23,11 @@ use crate::zookeeper::java_env::java_env;
 use crate::zookeeper::reconfig::{Answered, reconfig};
 use crate::zookeeper::zoo_cfg;
 
-type Failure = Box<dyn std::error::Error + Send + Sync>;
-type Applied = Result<Outcome, Failure>;
+pub(super) type Failure = Box<dyn std::error::Error + Send + Sync>;
+pub(super) type Applied = Result<Outcome, Failure>;
 
-/// How long a reconfig may take, from the connection to the commit.
-const RECONFIG_DEADLINE: Duration = Duration::from_secs(10);
+/// How long a write through the ensemble may take, from the connection to the commit.
+pub(super) const COMMIT_DEADLINE: Duration = Duration::from_secs(10);
 /// zoo.cfg holds the super user's digest, from which a weak secret could be guessed.
 const PRIVATE: u32 = 0o640;
 const PUBLIC: u32 = 0o644;
@@ -53,6 +53,7 @@ pub async fn apply(world: &mut RealWorld, action: &Action) -> Applied {
             files::replace(&world.paths.initialize(), "", PUBLIC)?;
             Ok(Outcome::Done)
         }
+        Action::NoteStuck { stuck } => world.note_stuck(*stuck),
         Action::StartServer => world.start().await,
         Action::StopServer => {
             world.manager.stop().await?;
@@ -71,16 +72,22 @@ pub async fn apply(world: &mut RealWorld, action: &Action) -> Applied {
         Action::RemoveServers { servers, expected } => {
             world.reconfig(&[], servers, *expected).await
         }
-        Action::AwaitCommit
-        | Action::CompleteHook { .. }
-        | Action::Heartbeat { .. }
-        | Action::Protect { .. }
-        | Action::ReportUnhealthy { .. } => Err("this is not built yet".into()),
+        Action::AwaitCommit => world.await_commit().await,
+        Action::CompleteHook {
+            hook,
+            transition: _,
+        } => world.complete_hook(hook).await,
+        Action::Heartbeat { hook } => world.heartbeat(hook).await,
+        Action::Protect {
+            instances,
+            protected,
+        } => world.protect(instances, *protected).await,
+        Action::ReportUnhealthy { why: _ } => world.report_unhealthy().await,
     }
 }
 
 impl RealWorld {
-    fn known_me(&self) -> Result<Me, Failure> {
+    pub(super) fn known_me(&self) -> Result<Me, Failure> {
         self.me
             .clone()
             .ok_or_else(|| "this instance is not known".into())
@@ -98,8 +105,9 @@ impl RealWorld {
     }
 
     async fn claim(&mut self, claim: ClaimName, server: ServerId) -> Applied {
+        let me = self.known_me()?;
         let aws = self.elsewhere.aws()?;
-        let record = Record::claimed(&self.known_me()?, &aws.scheme.name(), server);
+        let record = Record::claimed(&me, &aws.scheme.name(), server);
         let created = aws.log.claim(claim, &record).await;
         self.elsewhere.heard.register_is_outdated();
         match created? {
@@ -141,7 +149,7 @@ impl RealWorld {
     /// # Errors
     /// When it could not be written.
     pub async fn allow_recovery(
-        &self,
+        &mut self,
         claim: ClaimName,
         generation: u32,
     ) -> Result<(), ApplyError> {
@@ -154,15 +162,16 @@ impl RealWorld {
 
     /// Adds a record to the stream of a claim whose owner's record can be read.
     async fn write(
-        &self,
+        &mut self,
         claim: ClaimName,
         record: impl FnOnce(&Me, &str, ServerId) -> Record,
     ) -> Result<(), Failure> {
-        let aws = self.elsewhere.aws()?;
+        let me = self.known_me()?;
         let register = self.elsewhere.heard.register.known();
         let owner = register.and_then(|r| r.claims.get(&claim)?.owner.as_ref());
         let server = owner.ok_or("the claim's record is not known")?.server;
-        let record = record(&self.known_me()?, &aws.scheme.name(), server);
+        let aws = self.elsewhere.aws()?;
+        let record = record(&me, &aws.scheme.name(), server);
         Ok(aws.log.write(claim, &record).await?)
     }
 
@@ -214,6 +223,18 @@ impl RealWorld {
         Ok(Outcome::Done)
     }
 
+    fn note_stuck(&self, stuck: Option<Stuck>) -> Applied {
+        let path = self.paths.stuck();
+        match stuck {
+            Some(stuck) => {
+                let text = serde_json::to_string(&stuck)?;
+                files::replace(&path, &format!("{text}\n"), PUBLIC)?;
+            }
+            None => files::forget(&path)?,
+        }
+        Ok(Outcome::Done)
+    }
+
     /// The JVM's flags take effect at a start, and only then.
     async fn start(&self) -> Applied {
         let zookeeper = &self.settings.zookeeper;
@@ -236,14 +257,7 @@ impl RealWorld {
         let leaving: Vec<String> = leaving.iter().map(ToString::to_string).collect();
         let server = self.own_server(&self.known_me()?);
         let secret = self.secret.as_ref().ok_or("there is no secret")?;
-        let answered = reconfig(
-            server,
-            secret,
-            joining,
-            &leaving,
-            expected,
-            RECONFIG_DEADLINE,
-        );
+        let answered = reconfig(server, secret, joining, &leaving, expected, COMMIT_DEADLINE);
         Ok(match answered.await? {
             Answered::Committed => Outcome::Done,
             Answered::Refused(why) => Outcome::Overtaken { by: why.to_owned() },

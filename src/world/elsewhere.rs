@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use super::answer;
 use crate::agent::{Heard, chain};
-use crate::aws::fleet::{Reader, Scheme};
+use crate::aws::fleet::{Reader, Scheme, group_of};
+use crate::aws::group::Group;
 use crate::aws::register::Log;
 use crate::aws::{Access, AwsError, Metadata, SdkConfig, configure, imds};
 use crate::clock;
@@ -20,8 +21,8 @@ use crate::zookeeper::four_letter::{Depth, probe};
 pub struct Elsewhere {
     aws: Option<Aws>,
     pub heard: Heard,
-    /// Whether anybody served when it was last looked.
-    serves: bool,
+    /// Whether this instance's server was a serving member when it was last looked.
+    settled: bool,
     /// From when on time is counted here.
     beginning: Instant,
 }
@@ -40,7 +41,7 @@ impl Default for Elsewhere {
         Elsewhere {
             aws: None,
             heard: Heard::default(),
-            serves: false,
+            settled: false,
             beginning: clock::instant(),
         }
     }
@@ -56,8 +57,8 @@ impl Elsewhere {
         own: &Probe,
         no_older_than: Duration,
     ) {
-        let serves = |probe: &Probe| probe.serving().is_some();
-        self.serves = serves(own) || self.heard.peers.values().any(serves);
+        let config = own.ensemble();
+        self.settled = config.is_some_and(|config| config.at(me.address).is_some());
         let now = self.beginning.elapsed();
         let wanted = (
             self.heard.wants_fleet(now, no_older_than),
@@ -77,7 +78,7 @@ impl Elsewhere {
         (fleet_wanted, register_wanted): (bool, bool),
     ) {
         let owners = self.heard.owners();
-        let serves = &self.serves;
+        let settled = self.settled;
         let aws = match &mut self.aws {
             Some(aws) => aws,
             unset => match Aws::connect(settings, metadata, me).await {
@@ -90,21 +91,16 @@ impl Elsewhere {
                 }
             },
         };
-        let Aws {
-            reader,
-            log,
-            scheme,
-            ..
-        } = aws;
+        let Aws { reader, log, .. } = aws;
         let fleet = async {
             match fleet_wanted {
-                true => Some(answer(reader.read(scheme, &owners).await)),
+                true => Some(answer(reader.read(&me.instance, &owners).await)),
                 false => None,
             }
         };
         let register = async {
             match register_wanted {
-                true => Some(answer(log.read(*serves).await)),
+                true => Some(answer(log.read(settled).await)),
                 false => None,
             }
         };
@@ -131,12 +127,17 @@ impl Elsewhere {
     }
 
     /// The clients, for the one who acts: a plan that needs them was made from their answers.
-    pub fn aws(&self) -> Result<&Aws, &'static str> {
-        self.aws.as_ref().ok_or("AWS was not asked yet")
+    pub fn aws(&mut self) -> Result<&mut Aws, &'static str> {
+        self.aws.as_mut().ok_or("AWS was not asked yet")
     }
 }
 
 impl Aws {
+    /// The Auto Scaling group, for the one who has something to tell it.
+    pub fn group(&self) -> Result<&Group, &'static str> {
+        self.reader.group().ok_or("there is no Auto Scaling group")
+    }
+
     async fn connect(settings: &Settings, metadata: &Metadata, me: &Me) -> Result<Self, AwsError> {
         let access = Access {
             region: settings.region.clone().unwrap_or(me.region.clone()),
@@ -144,8 +145,8 @@ impl Aws {
             deadline: settings.pace.aws_deadline,
         };
         let configuration = configure(&access, metadata).await?;
-        let reader = Reader::new(&configuration);
-        let scheme = scheme(settings, metadata, &reader, me).await?;
+        let scheme = scheme(settings, metadata, &configuration, me).await?;
+        let reader = Reader::new(&configuration, scheme.clone());
         let name = match &scheme {
             Scheme::Asg { group } => group,
             Scheme::Tags { value, .. } => value,
@@ -164,7 +165,7 @@ impl Aws {
 async fn scheme(
     settings: &Settings,
     metadata: &Metadata,
-    reader: &Reader,
+    configuration: &SdkConfig,
     me: &Me,
 ) -> Result<Scheme, AwsError> {
     let membership = settings.membership.clone();
@@ -182,7 +183,7 @@ async fn scheme(
     };
     let group = match told {
         Some(group) => Some(group),
-        None => reader.group_of(&me.instance).await?,
+        None => group_of(configuration, &me.instance).await?,
     };
     let group = group.ok_or_else(|| AwsError::Senseless {
         what: format!("ec2:DescribeInstances for {}", me.instance),

@@ -2,11 +2,14 @@
 
 mod apply;
 mod elsewhere;
+mod leave;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
 
 use crate::agent::{self, ApplyError, Look, Outcome, chain};
 use crate::aws::{AwsError, Metadata, imds};
@@ -16,7 +19,7 @@ use crate::host::files::{self, FileError};
 use crate::host::notify;
 use crate::host::services;
 use crate::model::claim::ClaimName;
-use crate::model::disk::Disk;
+use crate::model::disk::{Disk, LEAST_SPACE, Refusal, Unwritable};
 use crate::model::fleet::Me;
 use crate::model::plan::{Action, Plan, Situation};
 use crate::model::probe::Probe;
@@ -135,6 +138,9 @@ impl RealWorld {
         let Answer::Known { value, .. } = &mut disk else {
             return disk;
         };
+        if let Err(error) = self.file_systems(value) {
+            return Answer::Unknown { why: chain(&error) };
+        }
         if let Some(identity) = value.identity.as_ref().filter(|i| i.withdrawn && stopped) {
             let generation = identity.lineage.generation;
             match history::read(&self.paths, generation, files::list, files::open) {
@@ -143,6 +149,27 @@ impl RealWorld {
             }
         }
         disk
+    }
+
+    /// Whether the data directories take what is written, and when they did so last.
+    fn file_systems(&self, disk: &mut Disk) -> Result<(), FileError> {
+        let [data, log] = self.paths.versions();
+        for directory in [&self.paths.data_dir, &data, &self.paths.log_dir, &log] {
+            let changed = files::changed(directory)?.and_then(|t| Timestamp::try_from(t).ok());
+            disk.written = disk.written.max(changed);
+            let Some(space) = files::space(directory)? else {
+                continue;
+            };
+            let full = space.free < LEAST_SPACE || space.out_of_inodes;
+            let why = match (space.read_only, full) {
+                (true, _) => Refusal::ReadOnly,
+                (false, true) => Refusal::Full,
+                (false, false) => continue,
+            };
+            let directory = directory.clone();
+            disk.unwritable.get_or_insert(Unwritable { directory, why });
+        }
+        Ok(())
     }
 
     async fn who_am_i(&mut self) -> Answer<Me> {
@@ -168,7 +195,15 @@ impl agent::World for RealWorld {
     async fn observe(&mut self, look: Look) -> Snapshot {
         let me = self.who_am_i().await;
         // The process first: what it left on the disk is looked at when it is known to be gone.
-        let (service, server) = tokio::join!(self.manager.state(), self.own_probe(me.known()));
+        let (service, server, notice) = tokio::join!(
+            self.manager.state(),
+            self.own_probe(me.known()),
+            imds::notice(&self.metadata),
+        );
+        let (service, running_since) = match service {
+            Ok((service, since)) => (Ok(service), since),
+            Err(error) => (Err(error), None),
+        };
         let stopped = matches!(service, Ok(Service::Stopped));
         let disk = self.disk(stopped);
         if let (Look::Everywhere { no_older_than }, Some(me)) = (look, me.known()) {
@@ -177,20 +212,17 @@ impl agent::World for RealWorld {
                 .look(settings, &self.metadata, me, &server, no_older_than)
                 .await;
         }
-        let notice = Answer::Known {
-            at: clock::now(),
-            value: None,
-        };
         self.claiming.retain(|_, made| made.elapsed() < CLAIMING);
         Snapshot {
             at: clock::now(),
             me,
-            notice,
+            notice: answer(notice),
             fleet: self.elsewhere.heard.fleet.clone(),
             register: self.elsewhere.heard.register.clone(),
             claiming: self.claiming.keys().copied().collect::<BTreeSet<_>>(),
             disk,
             service: answer(service),
+            running_since,
             server,
             peers: self.elsewhere.heard.peers.clone(),
         }

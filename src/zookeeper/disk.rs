@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::zoo_cfg::{self, Settings};
-use crate::model::disk::{Disk, Identity};
+use crate::model::disk::{Disk, Identity, Stuck};
 use crate::model::ensemble::Ensemble;
 
 /// Where the files of one server are.
@@ -26,6 +26,11 @@ impl Paths {
     /// Whose data this is ([`Identity`], as JSON).
     pub fn identity(&self) -> PathBuf {
         self.data_dir.join("zk-bootstrap.json")
+    }
+
+    /// That the server runs and does not serve ([`Stuck`], as JSON).
+    pub fn stuck(&self) -> PathBuf {
+        self.data_dir.join("zk-bootstrap.stuck.json")
     }
 
     /// ZooKeeper looks for it beside `version-2` of the log directory (its documentation says
@@ -67,6 +72,7 @@ impl Paths {
             self.data_dir.join("version-2"),
             self.myid(),
             self.identity(),
+            self.stuck(),
         ];
         let mut moves = vec![(with_data, self.data_dir.join(&aside))];
         let with_log = vec![self.log_dir.join("version-2"), self.initialize()];
@@ -79,7 +85,7 @@ impl Paths {
     }
 }
 
-/// Looks at the files. `read` gives a small file's text, or `None` where there is none; `list`
+/// Looks at the files; the file systems they are on are the world's to ask. `read` gives a small file's text, or `None` where there is none; `list`
 /// gives the names in a directory, none where there is no directory.
 ///
 /// A file that is torn counts as missing, since it will be written again; a file that cannot be
@@ -106,6 +112,8 @@ pub fn observe<E>(
         Some(file) => read(file)?.and_then(|text| dynamic_config(file, &text)),
         None => None,
     };
+    let stuck = read(&paths.stuck())?;
+    let stuck = stuck.and_then(|text| serde_json::from_str::<Stuck>(&text).ok());
     Ok(Disk {
         data,
         initialize: read(&paths.initialize())?.is_some(),
@@ -114,6 +122,9 @@ pub fn observe<E>(
         identity,
         zoo_cfg: zoo_cfg::compare(zoo_cfg.as_deref(), settings),
         dynamic,
+        stuck,
+        unwritable: None,
+        written: None,
     })
 }
 

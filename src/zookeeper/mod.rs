@@ -7,4 +7,5 @@ pub mod java_env;
 pub mod reconfig;
 pub mod reply;
 pub mod secret;
+pub mod session;
 pub mod zoo_cfg;

@@ -7,7 +7,7 @@ use jiff::{Timestamp, ToSpan};
 use zk_bootstrap::config::Settings;
 use zk_bootstrap::decide;
 use zk_bootstrap::model::claim::{Claim, ClaimName, Lineage, Milestone, Owner, Register};
-use zk_bootstrap::model::disk::{Disk, Identity, ZooCfg};
+use zk_bootstrap::model::disk::{Disk, Identity, Stuck, ZooCfg};
 use zk_bootstrap::model::ensemble::Ensemble;
 use zk_bootstrap::model::fleet::{Fleet, Instance, InstanceState, Lifecycle, Me};
 use zk_bootstrap::model::history::{History, Testimony};
@@ -101,6 +101,7 @@ pub fn given(me: char, peers: &str) -> Given {
         claiming: BTreeSet::new(),
         disk: known(Disk::default()),
         service: known(Service::Stopped),
+        running_since: None,
         server: Probe::Unreachable {
             why: "connection refused".to_owned(),
         },
@@ -255,6 +256,7 @@ impl Given {
                 }),
                 zoo_cfg: ZooCfg::Current,
                 dynamic: Some(config(members)),
+                ..Disk::default()
             };
         })
     }
@@ -303,6 +305,22 @@ impl Given {
         self.snapshot.service = known(Service::Running);
         self.snapshot.server = answer;
         self
+    }
+
+    /// Its process runs for so long.
+    pub fn since(mut self, minutes: i64) -> Self {
+        self.snapshot.running_since = Some(noon() - minutes.minutes());
+        self
+    }
+
+    /// It was noted so long ago that it is stuck, and it was restarted so often since.
+    pub fn stuck(self, minutes: i64, restarts: u32) -> Self {
+        self.disk(|disk| {
+            disk.stuck = Some(Stuck {
+                since: noon() - minutes.minutes(),
+                restarts,
+            });
+        })
     }
 
     pub fn peer(mut self, letter: char, answer: Probe) -> Self {

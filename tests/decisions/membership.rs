@@ -304,6 +304,7 @@ fn a_terminated_voter_that_the_group_will_replace_is_waited_for() {
         .runs(serving(Mode::Leader, config(&THREE)))
         .prints(
             "situation: a serving member
+             1. protect from scale-in: i-0000000a, i-0000000c
              waiting for a newcomer in place of server 2, whose instance i-0000000b is terminated",
         );
 }

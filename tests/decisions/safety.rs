@@ -2,13 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use jiff::ToSpan;
 use zk_bootstrap::decide::safety::violations;
+use zk_bootstrap::model::disk::Stuck;
 use zk_bootstrap::model::fleet::InstanceState;
 use zk_bootstrap::model::id::ConfigVersion;
 use zk_bootstrap::model::plan::{Action, Next, Plan, Situation};
-use zk_bootstrap::model::probe::Mode;
+use zk_bootstrap::model::probe::{Mode, Probe};
 
-use crate::given::{Given, address, config, given, id, policy, serving};
+use crate::given::{Given, address, config, given, id, noon, policy, serving};
 
 const THREE: [(u8, char); 3] = [(1, 'a'), (2, 'b'), (3, 'c')];
 const VERSION: ConfigVersion = ConfigVersion(0x1_0000_0003);
@@ -173,4 +175,27 @@ fn using_an_id_that_is_not_held_is_refused() {
         vec![Action::WriteMyId { server: id(1) }],
         "holds it",
     );
+}
+
+#[test]
+fn restarting_a_server_before_its_time_or_while_it_serves_is_refused() {
+    let restart = || {
+        let since = noon() - 10.minutes();
+        let stuck = Some(Stuck { since, restarts: 1 });
+        vec![Action::NoteStuck { stuck }, Action::StopServer]
+    };
+    refused(&leader().since(60).stuck(60, 0), restart(), "not stuck");
+    let others = |given: Given| {
+        given
+            .peer('b', serving(Mode::Leader, config(&THREE)))
+            .peer('c', serving(Mode::Follower, config(&THREE)))
+    };
+    let silent = || leader().runs(Probe::NotServing);
+    for young in [silent().since(1).stuck(60, 0), silent().since(60)] {
+        refused(&others(young), restart(), "had its time");
+    }
+    let old = silent().since(60).stuck(60, 0);
+    let needed = others(old.clone()).peer('c', Probe::NotServing);
+    refused(&needed, restart(), "could not without it");
+    refused(&old, restart(), "elect beside");
 }

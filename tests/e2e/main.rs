@@ -8,6 +8,7 @@ mod world;
 mod aws;
 mod dry_run;
 mod founding;
+mod leaving;
 mod recovery;
 mod replacement;
 mod service_manager;

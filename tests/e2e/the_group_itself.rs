@@ -7,10 +7,13 @@ use aws_config::provider_config::ProviderConfig;
 use aws_sdk_autoscaling::Client;
 use aws_sdk_autoscaling::error::ProvideErrorMetadata as _;
 use aws_sdk_autoscaling::types::{Instance, LifecycleState};
-use serde_json::json;
-use zk_bootstrap::aws::{Access, Metadata, configure};
+use zk_bootstrap::aws::fleet::{Reader, Scheme};
+use zk_bootstrap::aws::group::{Group, Told};
+use zk_bootstrap::aws::{Access, Metadata, SdkConfig, configure, imds};
+use zk_bootstrap::model::fleet::{self, Fleet, Hook, Lifecycle, Notice};
+use zk_bootstrap::model::id::InstanceId;
 
-use crate::stage::{LATE, SOON, world};
+use crate::stage::world;
 use crate::world::World;
 use crate::world::group::{Outcome, Transition};
 
@@ -25,15 +28,15 @@ fn metadata(world: &mut World, id: &str) -> Metadata {
     builder.build()
 }
 
-/// EC2 Auto Scaling as the agent of an instance calls it.
-async fn sdk(world: &mut World, id: &str) -> Client {
+/// The SDK's configuration of the agent of an instance.
+async fn configuration(world: &mut World, id: &str) -> SdkConfig {
     let access = Access {
         region: "eu-west-1".to_owned(),
         endpoint: Some(world.cloud.endpoint.clone()),
         deadline: Duration::from_secs(10),
     };
     let configuration = configure(&access, &metadata(world, id)).await;
-    Client::new(&configuration.expect("configured"))
+    configuration.expect("configured")
 }
 
 async fn member(client: &Client, id: &str) -> Instance {
@@ -57,7 +60,7 @@ async fn the_sdk_of_the_agents_reads_states_protection_hooks_and_refusals() {
         Outcome::Continue,
     );
     let id = world.launch_without_boot(1).remove(0);
-    let client = sdk(&mut world, &id).await;
+    let client = Client::new(&configuration(&mut world, &id).await);
 
     let hooks = client.describe_lifecycle_hooks();
     let hooks = hooks.auto_scaling_group_name("zk").send().await;
@@ -113,6 +116,71 @@ async fn the_sdk_of_the_agents_reads_states_protection_hooks_and_refusals() {
     assert_eq!(refusal.code(), Some("ValidationError"));
 }
 
+/// What an agent's look at the group finds: all of it, and instance `me`.
+async fn seen(reader: &mut Reader, me: &InstanceId) -> (Fleet, fleet::Instance) {
+    let fleet = reader.read(me, &[].into()).await.expect("an answer");
+    let instance = fleet.instances[me].clone();
+    (fleet, instance)
+}
+
+#[tokio::test]
+async fn what_an_agent_tells_the_group_holds_and_what_comes_too_late_is_said_to() {
+    let mut world = world("127.41.6", 0);
+    let cloud = &mut world.cloud;
+    cloud.put_hook("launch", Transition::Launching, HEARTBEAT, Outcome::Abandon);
+    let id = world.launch_without_boot(1).remove(0);
+    let configuration = configuration(&mut world, &id).await;
+    let group = Group::new(&configuration, "zk".to_owned());
+    let scheme = Scheme::Asg {
+        group: "zk".to_owned(),
+    };
+    let mut reader = Reader::new(&configuration, scheme);
+    let me: InstanceId = id.parse().expect("an instance id");
+
+    let (fleet, instance) = seen(&mut reader, &me).await;
+    assert_eq!(instance.lifecycle, Lifecycle::Pending);
+    assert!(instance.held && !instance.protected);
+    let hook = Hook {
+        name: "launch".to_owned(),
+        transition: fleet::Transition::Launching,
+        timeout: HEARTBEAT,
+        beaten: None,
+    };
+    assert_eq!(fleet.hooks, [hook]);
+    seen(&mut reader, &me).await;
+    let asked = world.cloud.calls()[&id]["autoscaling:DescribeLifecycleHooks"].take();
+    assert_eq!(asked, 1, "hooks do not change in minutes");
+
+    let instances = [me.clone()].into();
+    let early = group.protect(&instances, true).await.expect("an answer");
+    assert!(matches!(early, Told::TooLate(_)), "{early:?}");
+    world.cloud.pass_time(HEARTBEAT - Duration::from_secs(60));
+    let told = group.heartbeat("launch", &me).await.expect("an answer");
+    assert_eq!(told, Told::Taken);
+    world.cloud.pass_time(HEARTBEAT - Duration::from_secs(60));
+    for expected in [true, false] {
+        let told = group.complete("launch", &me).await.expect("an answer");
+        assert_eq!(told == Told::Taken, expected, "{told:?}");
+    }
+    let late = group.heartbeat("launch", &me).await.expect("an answer");
+    let message = format!("No active Lifecycle Action found with instance ID {id}");
+    assert_eq!(late, Told::TooLate(message));
+
+    for protected in [true, false] {
+        let told = group.protect(&instances, protected).await;
+        assert_eq!(told.expect("an answer"), Told::Taken);
+        let (fleet, instance) = seen(&mut reader, &me).await;
+        assert_eq!(instance.protected, protected);
+        assert!(!instance.held && fleet.hooks.is_empty());
+    }
+    let told = group.report_unhealthy(&me).await;
+    assert_eq!(told.expect("an answer"), Told::Taken);
+    let (_, instance) = seen(&mut reader, &me).await;
+    assert_ne!(instance.lifecycle, Lifecycle::InService);
+    let late = group.report_unhealthy(&me).await.expect("an answer");
+    assert!(matches!(late, Told::TooLate(_)), "{late:?}");
+}
+
 #[test]
 fn a_machine_runs_until_the_group_has_let_it_go_and_is_dead_before_ec2_says_so() {
     let mut world = world("127.41.2", 0);
@@ -122,6 +190,8 @@ fn a_machine_runs_until_the_group_has_let_it_go_and_is_dead_before_ec2_says_so()
         .put_hook("leave", leave, HEARTBEAT, Outcome::Continue);
     let id = world.launch(1).remove(0);
     let agent = world.at(&id).agent_pid().expect("it booted");
+    // It says nothing to the group.
+    world.at(&id).freeze();
     let runs = || PathBuf::from(format!("/proc/{agent}")).exists();
     world.retire(&id);
     let leaving = world.member(&id);
@@ -144,12 +214,26 @@ fn a_machine_runs_until_the_group_has_let_it_go_and_is_dead_before_ec2_says_so()
 }
 
 #[tokio::test]
-async fn notices_of_spot_reach_the_instance_that_they_are_for_and_no_other() {
+async fn notices_reach_the_instance_that_they_are_for_and_no_other() {
     let mut world = world("127.41.3", 0);
+    let leave = Transition::Terminating;
+    world
+        .cloud
+        .put_hook("leave", leave, HEARTBEAT, Outcome::Continue);
     let ids = world.launch_without_boot(2);
-    world.cloud.notify_spot(&ids[0]);
-    world.cloud.notify_rebalance(&ids[0]);
     let [warned, other] = [0, 1].map(|each| metadata(&mut world, &ids[each]));
+    let told = async || {
+        let notice = imds::notice(&warned).await;
+        notice.expect("an answer")
+    };
+    assert_eq!(told().await, None);
+    world.cloud.notify_rebalance(&ids[0]);
+    assert_eq!(told().await, Some(Notice::Rebalance));
+    world.cloud.notify_spot(&ids[0]);
+    assert_eq!(told().await, Some(Notice::Spot));
+    world.dismiss(&ids[0]);
+    assert_eq!(told().await, Some(Notice::Group));
+    assert_eq!(imds::notice(&other).await.expect("an answer"), None);
     for (path, key) in [
         ("spot/instance-action", "time"),
         ("events/recommendations/rebalance", "noticeTime"),
@@ -161,68 +245,4 @@ async fn notices_of_spot_reach_the_instance_that_they_are_for_and_no_other() {
         let _: jiff::Timestamp = time.expect("RFC 3339");
         assert!(other.get(path).await.is_err());
     }
-}
-
-#[test]
-fn a_group_that_scales_in_spares_the_protected_and_the_ensemble_follows() {
-    let mut world = world("127.41.5", 4);
-    let writer = world.writer();
-    world.await_ensemble(SOON);
-    let follower = world.followers().remove(0);
-    let kept: Vec<String> = world
-        .ids()
-        .into_iter()
-        .filter(|id| *id != follower)
-        .collect();
-    for id in &kept {
-        world.cloud.protect(id, true);
-    }
-    let leave = Transition::Terminating;
-    world
-        .cloud
-        .put_hook("leave", leave, HEARTBEAT, Outcome::Continue);
-    world.scale(3);
-    world.await_lifecycle(&follower, Some("Terminating:Wait"), SOON);
-    writer.await_more(20, SOON);
-    assert!(world.at(&follower).mode().is_some(), "it serves on");
-    world.cloud.complete("leave", &follower, Outcome::Continue);
-    world.await_lifecycle(&follower, None, SOON);
-    assert_eq!(world.await_ensemble(SOON).voters.len(), 3);
-    assert_eq!(world.ids(), kept);
-    writer.await_more(20, SOON);
-    world.assert_nothing_lost(&writer.finish());
-}
-
-#[test]
-fn a_refresh_that_a_launch_hook_paces_ends_with_an_ensemble_of_new_instances() {
-    let mut world = world("127.41.4", 3);
-    let writer = world.writer();
-    let old = world.ids();
-    world.await_ensemble(SOON);
-    let launch = Transition::Launching;
-    world
-        .cloud
-        .put_hook("launch", launch, HEARTBEAT, Outcome::Abandon);
-    world.cloud.refresh(json!({}));
-    for _ in &old {
-        world.sync();
-        world.await_ensemble(LATE);
-        let ids = world.ids();
-        let pending = ids.iter().find(|id| {
-            let lifecycle = world.member(id).lifecycle;
-            lifecycle.as_deref() == Some("Pending:Wait")
-        });
-        let pending = pending.expect("a replacement waits");
-        world.cloud.complete("launch", pending, Outcome::Continue);
-    }
-    world.await_refresh("Successful", SOON);
-    assert_eq!(world.await_ensemble(SOON).voters.len(), 3);
-    let kept: Vec<String> = world
-        .ids()
-        .into_iter()
-        .filter(|id| old.contains(id))
-        .collect();
-    assert!(kept.is_empty(), "{kept:?} are still there");
-    writer.await_more(20, SOON);
-    world.assert_nothing_lost(&writer.finish());
 }

@@ -94,6 +94,7 @@ impl Eyes {
             claiming: i.claiming.iter().map(|name| name.claim()).collect(),
             disk: known(self.disk(state, m)),
             service: known(known_service),
+            running_since: None,
             server: self.probe(state, m),
             peers: peers.collect(),
         }
@@ -147,6 +148,7 @@ impl Eyes {
                 None => ZooCfg::Missing,
             },
             dynamic: disk.config.as_ref().map(|c| self.ensemble(c)),
+            ..disk::Disk::default()
         }
     }
 

@@ -70,7 +70,7 @@ const SITUATIONS: [Situation; 15] = [
 ];
 
 /// Every kind of action there is.
-const ACTIONS: [&str; 19] = [
+const ACTIONS: [&str; 21] = [
     "create the log group",
     "claim",
     "journal",
@@ -86,6 +86,8 @@ const ACTIONS: [&str; 19] = [
     "write identity",
     "withdraw",
     "allow an empty database",
+    "note that it is stuck",
+    "note that it serves again",
     "start",
     "stop",
     "add a server",
@@ -114,6 +116,8 @@ fn kind(action: &Action) -> &'static str {
         Action::WriteIdentity { identity } if identity.withdrawn => "withdraw",
         Action::WriteIdentity { .. } => "write identity",
         Action::AllowEmptyDatabase => "allow an empty database",
+        Action::NoteStuck { stuck: None } => "note that it serves again",
+        Action::NoteStuck { .. } => "note that it is stuck",
         Action::StartServer => "start",
         Action::StopServer => "stop",
         Action::AddServer { .. } => "add a server",

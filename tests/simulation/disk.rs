@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::rc::Rc;
 
-use zk_bootstrap::model::disk::{self as model, Identity, ZooCfg};
+use zk_bootstrap::model::disk::{self as model, Identity, Stuck, ZooCfg};
 use zk_bootstrap::model::ensemble::Ensemble;
 use zk_bootstrap::model::history::History;
 use zk_bootstrap::model::id::{ConfigVersion, ServerId, Zxid};
@@ -95,11 +95,6 @@ impl Store {
     pub fn last(&self) -> u64 {
         self.txns.last().map_or(0, |txn| txn.zxid)
     }
-
-    /// The history's newest config.
-    pub fn config(&self) -> Option<&Rc<Config>> {
-        self.txns.iter().rev().find_map(|txn| txn.config.as_ref())
-    }
 }
 
 #[derive(Debug, Clone, Default)]
@@ -109,9 +104,9 @@ pub struct Disk {
     pub identity: Option<Identity>,
     pub initialize: bool,
     pub dynamic: Option<Rc<Config>>,
-    /// The last transaction when an agent last wrote the membership: no reconfig up to it is in
-    /// flight any more, its `.next` file is put aside (27).
-    pub written_at: u64,
+    /// The change in flight that a server has taken up: the file `.next` (4).
+    pub next: Option<Rc<Config>>,
+    pub stuck: Option<Stuck>,
     pub zoo_cfg: ZooCfg,
     /// What was moved aside.
     pub aside: Vec<Store>,
@@ -134,13 +129,9 @@ impl Disk {
             history: history.filter(|_| self.store.lineage.is_some()),
             zoo_cfg: self.zoo_cfg,
             dynamic: self.dynamic.as_ref().map(|c| c.ensemble(policy)),
+            stuck: self.stuck,
+            ..model::Disk::default()
         }
-    }
-
-    /// The newest config in the history that may still be in flight.
-    pub fn in_flight(&self) -> Option<Rc<Config>> {
-        let newest = self.store.config()?;
-        (newest.version > self.written_at).then(|| Rc::clone(newest))
     }
 
     /// ZooKeeper's data directory is moved aside whole.
@@ -149,6 +140,6 @@ impl Disk {
         self.myid = None;
         self.identity = None;
         self.initialize = false;
-        self.written_at = 0;
+        self.stuck = None;
     }
 }

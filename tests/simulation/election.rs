@@ -37,7 +37,11 @@ impl Region {
         let near = self.voters_near(m, &config);
         let leader = near.iter().copied().find(|l| {
             let follows = |v: &&usize| **v == *l || self.follows(**v, *l);
-            self.leads(*l) && near.iter().filter(follows).count() >= config.quorum()
+            let behind = |v: &usize| *v == *l || *v == m || self.follows(*v, *l);
+            let agree = || self.up().filter(|v| self.reach(m, *v)).filter(behind);
+            self.leads(*l)
+                && near.iter().filter(follows).count() >= config.quorum()
+                && self.may_agree(m, &agree().collect::<Vec<_>>())
         });
         if let Some(leader) = leader {
             self.follow(m, leader);
@@ -69,7 +73,12 @@ impl Region {
             let store = &self.machines[*v].disk.store;
             self.looking(*v).is_some() && same && store.lineage.is_some()
         };
-        let electors: Vec<usize> = near.iter().copied().filter(votes).collect();
+        let mut electors: Vec<usize> = near.iter().copied().filter(votes).collect();
+        // Whoever finds no quorum for the change that it has taken up elects nobody, and follows
+        // nobody.
+        while let Some(n) = electors.iter().position(|v| !self.may_agree(*v, &electors)) {
+            electors.remove(n);
+        }
         let rank = |v: &usize| {
             let store = &self.machines[*v].disk.store;
             (store.epoch, store.last(), self.server(*v).id)
@@ -77,17 +86,7 @@ impl Region {
         let Some(best) = electors.iter().copied().max_by_key(rank) else {
             return;
         };
-        // A reconfig in flight needs quorums of both configs (4).
-        let in_flight = self.machines[best].disk.in_flight();
-        let quorum_of = |config: &Config| {
-            let count = electors
-                .iter()
-                .filter(|v| self.votes_in(**v, config))
-                .count();
-            count >= config.quorum()
-        };
-        let newer = in_flight.filter(|c| c.version > config.version);
-        if !electors.contains(&m) || !quorum_of(config) || !newer.is_none_or(|c| quorum_of(&c)) {
+        if !electors.contains(&m) || !self.is_quorum(config, &electors) {
             return;
         }
         let promised = |v: &usize| self.machines[*v].disk.store.accepted;
@@ -107,6 +106,18 @@ impl Region {
         for elector in electors.into_iter().filter(|v| *v != best) {
             self.follow(elector, best);
         }
+    }
+
+    /// Whether these are a quorum of the change that this server has taken up, if there is one: it
+    /// needs quorums of both configs (4).
+    fn may_agree(&self, m: usize, with: &[usize]) -> bool {
+        let change = self.server(m).in_flight.as_ref();
+        change.is_none_or(|change| self.is_quorum(change, with))
+    }
+
+    fn is_quorum(&self, config: &Config, servers: &[usize]) -> bool {
+        let votes = servers.iter().filter(|v| self.votes_in(**v, config));
+        votes.count() >= config.quorum()
     }
 
     pub fn votes_in(&self, m: usize, config: &Config) -> bool {

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use zk_bootstrap::model::claim::Slot;
 
-use super::disk::{Config, Disk};
+use super::disk::Config;
 use super::fleet::Machine;
 use super::region::Region;
 
@@ -33,28 +33,8 @@ impl Region {
         if voters.iter().filter(knows).count() < config.quorum() {
             Some("a voter is needed that went down before it learned that it is one")
         } else {
-            self.change_without_quorum(config, &voters)
+            None
         }
-    }
-
-    /// A change of the config that is under way needs quorums of both configs; the new one may
-    /// have lost its own since it was taken up.
-    fn change_without_quorum(&self, committed: &Config, voters: &[usize]) -> Option<&'static str> {
-        let disks = voters.iter().map(|m| &self.machines[*m].disk);
-        let newest = disks
-            .filter_map(Disk::in_flight)
-            .max_by_key(|c| c.version)?;
-        // A newcomer that is down does not start while nobody serves: it is no voter yet.
-        let takes_part = |m: &&usize| {
-            let machine = &self.machines[**m];
-            let votes = machine.disk.dynamic.as_ref().zip(machine.disk.myid);
-            let votes = votes.is_some_and(|(c, id)| c.is_voter(id, machine.address));
-            machine.server.is_some() || votes
-        };
-        let voters = self.intact_voters(&newest);
-        let lost = voters.iter().filter(takes_part).count() < newest.quorum();
-        (newest.version > committed.version && lost)
-            .then_some("a change was under way, and its config has lost its quorum")
     }
 
     /// Whether everybody who ever noted that a server was about to start is terminated: then the

@@ -53,6 +53,11 @@ pub struct Machine {
     on: bool,
     /// From when on the agent runs, while the machine is on.
     pub agent_from: Ms,
+    /// When the group began to take it out; it is held since.
+    pub retired_at: Option<Ms>,
+    pub beaten_at: Ms,
+    /// From scale-in.
+    pub protected: bool,
 }
 
 impl Machine {
@@ -92,6 +97,8 @@ pub enum Change {
     Stopped(usize),
     Start(usize),
     Noticed(usize),
+    /// Looks whether a heartbeat came.
+    Overdue(usize),
     /// The group compares what it has with what it wants.
     Scale,
 }
@@ -99,6 +106,8 @@ pub enum Change {
 #[derive(Debug, Default)]
 pub struct Group {
     pub desired: u32,
+    /// Whether it has a terminating hook.
+    pub hooked: bool,
     launched: u32,
 }
 
@@ -125,6 +134,9 @@ impl Region {
             island: 0,
             on: false,
             agent_from: now,
+            retired_at: None,
+            beaten_at: now,
+            protected: false,
         };
         self.machines.push(machine);
         let m = self.machines.len() - 1;
@@ -208,6 +220,7 @@ impl Region {
                 self.machines[m].state.set(now, InstanceState::Pending);
                 self.later(5 * SECOND..20 * SECOND, Change::Running(m));
             }
+            Change::Overdue(m) => self.overdue(m),
             Change::Scale => self.scale(),
             _ => {}
         }
@@ -220,9 +233,15 @@ impl Region {
             count += 1;
         }
         while count > desired {
-            let counted = self.counted();
-            let victim = counted[self.rng.usize(..counted.len())];
-            self.terminate(victim);
+            let mut victims = self.counted();
+            victims.retain(|m| !self.machines[*m].protected);
+            if victims.is_empty() {
+                // AWS, too, waits for the protection to end.
+                self.later(20 * SECOND..MINUTE, Change::Scale);
+                return;
+            }
+            let victim = victims[self.rng.usize(..victims.len())];
+            self.retire(victim);
             count -= 1;
         }
     }
@@ -248,7 +267,7 @@ impl Region {
             group: GROUP.to_owned(),
             desired: Some(self.group.desired),
             asked: strangers.cloned().collect(),
-            hooks: Vec::new(),
+            hooks: self.hooks(),
             instances,
         }
     }
@@ -264,8 +283,8 @@ impl Region {
             zone: "eu-west-1a".to_owned(),
             state,
             lifecycle,
-            held: false,
-            protected: false,
+            held: machine.retired_at.is_some() && !machine.is_gone(),
+            protected: machine.protected,
             launched: self.at(machine.launched),
             tags: machine.tags.clone(),
         })

@@ -28,6 +28,8 @@ impl Region {
             Action::WriteIdentity { identity } if self.machines[m].server.is_some() => {
                 self.judge_naming(m, identity.lineage.generation);
             }
+            // A note of the agent's own, which no server reads.
+            Action::NoteStuck { .. } => {}
             _ => self.judge_writing(m),
         }
         let disk = &mut self.machines[m].disk;
@@ -37,10 +39,11 @@ impl Region {
             Action::WriteMyId { .. } if mutation == Some(Mutation::LosesItsMyId) => {}
             Action::WriteMyId { server } => disk.myid = Some(*server),
             Action::WriteMembership { ensemble } => {
-                disk.written_at = disk.store.last();
+                disk.next = None;
                 disk.dynamic = Some(Config::of(ensemble));
                 disk.zoo_cfg = ZooCfg::Current;
             }
+            Action::NoteStuck { stuck } => disk.stuck = *stuck,
             Action::WriteZooCfg => disk.zoo_cfg = ZooCfg::Current,
             Action::WriteIdentity { identity } => disk.identity = Some(identity.clone()),
             Action::AllowEmptyDatabase => disk.initialize = true,

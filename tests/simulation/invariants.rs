@@ -129,13 +129,22 @@ impl Region {
                 "leaves {after} living of {n_new} voters, after {before} of {n_old}"
             ));
         }
-        if n_new < n_old && n_new < self.policy.floor {
+        let goes = |(id, at): (ServerId, std::net::IpAddr)| {
+            let m = self.living((id, at));
+            change.remove.contains(&id) && m.is_some_and(|m| self.machines[m].retired_at.is_some())
+        };
+        // A voter that is about to go is lost to the ensemble either way.
+        let by_itself = change.remove.len() == 1 && old.voters().any(goes);
+        if n_new < n_old && n_new < self.policy.floor && !by_itself {
             wrong.push(format!("leaves {n_new} voters, below the floor"));
         }
         let removed = old.voters().filter(|(id, _)| change.remove.contains(id));
         for voter in removed {
-            if let Some(m) = self.living(voter) {
-                wrong.push(format!("removes {m}, which is not terminated"));
+            let stays = |m: &usize| self.machines[*m].retired_at.is_none();
+            if let Some(m) = self.living(voter).filter(stays) {
+                wrong.push(format!(
+                    "removes {m}, which is neither terminated nor leaving"
+                ));
             }
         }
         if let Some((id, address)) = change.add {
@@ -158,6 +167,29 @@ impl Region {
         if self.machines[m].server.is_some() {
             self.broke(format!("files of {m} are written while its server runs"));
         }
+    }
+
+    /// An agent is about to let the group terminate its machine.
+    pub fn judge_going(&mut self, m: usize) {
+        let Some(config) = self.truth.config.clone() else {
+            return;
+        };
+        let machine = &self.machines[m];
+        let patience = self.policy.leave_patience.as_millis();
+        let waited = machine.retired_at.map_or(0, |at| self.now - at);
+        let votes = config.is_voter(self.id_on(m), machine.address);
+        let living = config
+            .voters()
+            .filter(|v| self.living(*v).is_some())
+            .count();
+        let needed = votes && living <= config.quorum();
+        if needed && u128::from(waited) < patience / 2 {
+            self.broke(format!("{m} goes, and the quorum with it"));
+        }
+    }
+
+    fn id_on(&self, m: usize) -> ServerId {
+        self.machines[m].disk.myid.unwrap_or(ServerId::MIN)
     }
 
     /// An agent is about to say whose data its running server has. ZooKeeper does not read that file.

@@ -83,7 +83,7 @@ impl Region {
             return;
         }
         if !leading.established {
-            let in_flight = self.machines[l].disk.in_flight();
+            let in_flight = self.server(l).in_flight.clone();
             let both = [Some(config), in_flight];
             let held = |c: &Rc<Config>| self.holders(l, c, len) >= c.quorum();
             if !both.iter().flatten().all(held) {
@@ -119,8 +119,7 @@ impl Region {
                 }),
             );
         }
-        let in_flight = self.machines[l].disk.in_flight();
-        if let Some(newer) = in_flight.filter(|c| c.version > config.version) {
+        if let Some(newer) = self.server(l).in_flight.clone() {
             self.adopt(l, &newer);
         }
         self.note(|| format!("{l} leads in epoch {epoch}"));
@@ -159,7 +158,7 @@ impl Region {
         server.expect("a running server has an id").id
     }
 
-    fn append(&mut self, l: usize, config: Option<Config>) -> u64 {
+    pub fn append(&mut self, l: usize, config: Option<Config>) -> u64 {
         let epoch = self.leading(l).map_or(0, |leading| leading.epoch);
         self.truth.serials += 1;
         let serial = self.truth.serials;
@@ -169,8 +168,11 @@ impl Region {
         store.txns.push(Txn {
             zxid,
             serial,
-            config,
+            config: config.clone(),
         });
+        if let Some(change) = config {
+            self.take_up(l, &change);
+        }
         zxid
     }
 

@@ -12,6 +12,7 @@ mod founding_stories;
 mod here;
 mod histories;
 mod history;
+mod hooks;
 mod invariants;
 mod leader;
 mod mutations;

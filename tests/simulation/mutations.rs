@@ -1,6 +1,8 @@
 //! Planted defects: the simulation is worth what it catches.
 
+use jiff::ToSpan;
 use zk_bootstrap::model::claim::Slot;
+use zk_bootstrap::model::disk::Stuck;
 use zk_bootstrap::model::fleet::InstanceState;
 use zk_bootstrap::model::id::InstanceId;
 use zk_bootstrap::model::probe::{Mode, Probe, Serving};
@@ -38,6 +40,10 @@ pub enum Mutation {
     StartsWhileWithdrawn,
     /// Believes that its data is a part of whatever it joins.
     KeepsWhatIsNoPart,
+    /// Lets the group go on with its instance instead of asking it to wait.
+    GoesUnheard,
+    /// Believes that its server has been stuck for an hour, whatever it answers.
+    RestartsTheServing,
 }
 
 fn value<T>(answer: &mut Answer<T>) -> Option<&mut T> {
@@ -74,10 +80,12 @@ impl Mutation {
                 let identities = disk.filter_map(|disk| disk.identity.as_mut());
                 identities.for_each(|identity| identity.withdrawn = false);
             }
+            Mutation::RestartsTheServing => despair(snapshot),
             Mutation::KeepsWhatIsNoPart => take_all_for_a_part(snapshot),
             Mutation::EmptyDisksVote
             | Mutation::KeepsForeignData
             | Mutation::SkipsTheJournal
+            | Mutation::GoesUnheard
             | Mutation::LosesItsMyId => {}
         }
     }
@@ -168,6 +176,14 @@ fn pretend_to_serve(snapshot: &mut Snapshot) {
     }
 }
 
+fn despair(snapshot: &mut Snapshot) {
+    let since = snapshot.at - 1.hour();
+    snapshot.server = Probe::NotServing;
+    snapshot.running_since = Some(since);
+    let disk = value(&mut snapshot.disk).into_iter();
+    disk.for_each(|disk| disk.stuck = Some(Stuck { since, restarts: 0 }));
+}
+
 /// The seeds within which each planted defect must be found.
 const SEEDS: u64 = 60;
 
@@ -224,6 +240,16 @@ fn who_forgets_whose_data_it_has_is_caught() {
 #[test]
 fn who_withdraws_without_hearing_the_others_is_caught() {
     is_caught(Mutation::WithdrawsUnheard, "is not withdrawn");
+}
+
+#[test]
+fn who_restarts_a_serving_server_is_caught() {
+    is_caught(Mutation::RestartsTheServing, "which serves, is stopped");
+}
+
+#[test]
+fn who_goes_while_it_is_needed_is_caught() {
+    is_caught(Mutation::GoesUnheard, "the quorum with it");
 }
 
 #[test]

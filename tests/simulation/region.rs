@@ -117,6 +117,11 @@ impl Region {
         }
     }
 
+    /// What its clocks say.
+    pub fn time(&self) -> Timestamp {
+        self.at(self.now)
+    }
+
     pub fn at(&self, ms: Ms) -> Timestamp {
         timestamp(ms)
     }

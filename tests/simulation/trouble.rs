@@ -36,6 +36,8 @@ pub enum Strike {
     Standby,
     /// The desired capacity changes by one.
     Scale,
+    /// The group takes one out and replaces it, as in an instance refresh.
+    Retire,
     /// An operator deletes the marker. A story's only: it takes an operator to undo it, and before
     /// the first server has joined nothing else would tell of the ensemble.
     MarkerDeleted,
@@ -44,7 +46,7 @@ pub enum Strike {
 }
 
 /// Each kind that comes by chance, and how often it is among those of a history.
-const STRIKES: [(Strike, f64); 14] = [
+const STRIKES: [(Strike, f64); 15] = [
     (Strike::Weather, 0.7),
     (Strike::AgentKilled, 0.5),
     (Strike::AgentFrozen, 0.4),
@@ -58,6 +60,7 @@ const STRIKES: [(Strike, f64); 14] = [
     (Strike::Settings, 0.2),
     (Strike::Standby, 0.2),
     (Strike::Scale, 0.3),
+    (Strike::Retire, 0.3),
     (Strike::Flood, 0.05),
 ];
 
@@ -236,6 +239,7 @@ impl Region {
                 self.group.desired = if more { desired + 1 } else { desired - 1 }.clamp(3, 7);
                 self.later(SECOND..20 * SECOND, Change::Scale);
             }
+            Strike::Retire => self.retire(m),
             Strike::MarkerDeleted => self.delete_marker(),
             Strike::Flood => (0..self.machines.len()).for_each(|m| self.terminate(m)),
             Strike::AgentKilled | Strike::AgentFrozen => unreachable!("agents are not here"),

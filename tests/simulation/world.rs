@@ -133,10 +133,7 @@ impl Simulated {
                 return Err("no such stream");
             }
         }
-        let at = {
-            let region = self.region.borrow();
-            region.at(region.now)
-        };
+        let at = self.region.borrow().time();
         self.heard.note_milestone(claim, milestone, at);
         Ok(Outcome::Done)
     }
@@ -188,6 +185,10 @@ impl Simulated {
                 }
             }
         };
+        self.await_zxid(leader, zxid).await
+    }
+
+    async fn await_zxid(&self, leader: usize, zxid: u64) -> Applied {
         let deadline = self.region.borrow().now + RECONFIG_DEADLINE;
         loop {
             pause(&self.region, 20..60).await;
@@ -203,6 +204,18 @@ impl Simulated {
                 return Err("no answer in time");
             }
         }
+    }
+
+    /// One write through the leader, committed by its quorum.
+    async fn await_commit(&mut self) -> Applied {
+        pause(&self.region, CALL).await;
+        let (leader, zxid) = {
+            let region = &mut *self.region.borrow_mut();
+            let leader = region.leader_for(self.m, false);
+            let leader = leader.ok_or("the server does not serve")?;
+            (leader, region.append(leader, None))
+        };
+        self.await_zxid(leader, zxid).await
     }
 
     fn mutates(&self, mutation: Mutation) -> bool {
@@ -226,6 +239,38 @@ impl Simulated {
             Action::Testify { claim, testimony } => self.testify(*claim, testimony).await,
             Action::TakeBack { claim } => self.take_back(*claim).await,
             Action::Tag { tags } => self.tag(tags).await,
+            Action::ReportUnhealthy { .. } => {
+                let m = self.m;
+                self.tell(|region| region.retire(m)).await?;
+                Ok(Outcome::Done)
+            }
+            Action::AwaitCommit => self.await_commit().await,
+            Action::CompleteHook { hook, .. } => {
+                let m = self.m;
+                self.tell(|region| region.complete(m)).await?;
+                self.heard.note_completed(hook);
+                Ok(Outcome::Done)
+            }
+            Action::Heartbeat { hook } => {
+                let (m, early) = (self.m, self.mutates(Mutation::GoesUnheard));
+                let beat = |region: &mut Region| match early {
+                    true => region.complete(m),
+                    false => region.heartbeat(m),
+                };
+                self.tell(beat).await?;
+                let at = self.region.borrow().time();
+                self.heard.note_heartbeat(hook, at);
+                Ok(Outcome::Done)
+            }
+            Action::Protect {
+                instances,
+                protected,
+            } => {
+                self.tell(|region| region.protect(instances, *protected))
+                    .await?;
+                self.heard.note_protection(instances, *protected);
+                Ok(Outcome::Done)
+            }
             Action::AddServer { .. } | Action::RemoveServers { .. } => {
                 let change = Reconfig::asked_by(action);
                 self.reconfig(change.expect("a change of the config")).await
@@ -244,7 +289,7 @@ impl World for Simulated {
     async fn observe(&mut self, look: Look) -> Snapshot {
         pause(&self.region, HERE).await;
         let me = self.me();
-        let (disk, service, server) = {
+        let (disk, service, running_since, server) = {
             let region = &mut *self.region.borrow_mut();
             let at = region.at(region.now);
             let machine = &region.machines[self.m];
@@ -252,6 +297,7 @@ impl World for Simulated {
                 Some(_) => Service::Running,
                 None => Service::Stopped,
             };
+            let started = machine.server.as_ref().map(|s| region.at(s.started));
             let disk = machine.disk.look(&region.policy, machine.server.is_none());
             let service = match region.chance(region.weather.deaf / 4.0) {
                 true => unknown("the service manager does not answer"),
@@ -260,6 +306,7 @@ impl World for Simulated {
             (
                 Answer::Known { at, value: disk },
                 service,
+                started,
                 region.probe(self.m),
             )
         };
@@ -273,12 +320,16 @@ impl World for Simulated {
         let mut snapshot = Snapshot {
             at,
             me: Answer::Known { at, value: me },
-            notice: Answer::Known { at, value: None },
+            notice: Answer::Known {
+                at,
+                value: region.notice(self.m),
+            },
             fleet: self.heard.fleet.clone(),
             register: self.heard.register.clone(),
             claiming: self.claiming.keys().copied().collect(),
             disk,
             service,
+            running_since,
             server,
             peers: self.heard.peers.clone(),
         };

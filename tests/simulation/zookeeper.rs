@@ -3,8 +3,8 @@
 //! A model of what matters to the agent (`reference` numbers are ZooKeeper's own behaviours):
 //! a quorum of one's own config elects the most advanced history; an empty database does not
 //! count; a looking server adopts any newer config that it hears of; whoever follows takes over
-//! the leader's history. Left out: sessions, reads, groups and weights, and the `.next` file of a
-//! reconfig in flight (a reconfig in the log counts instead).
+//! the leader's history; a change of the config that was taken up needs quorums of both configs until
+//! the second start after it. Left out: sessions, reads, groups and weights.
 
 use std::rc::Rc;
 
@@ -21,6 +21,10 @@ pub struct Server {
     pub phase: Phase,
     /// The config that it knows.
     pub config: Rc<Config>,
+    /// The change that it has taken up, and does not know to be committed.
+    pub in_flight: Option<Rc<Config>>,
+    /// When the process was started.
+    pub started: Ms,
 }
 
 #[derive(Debug, Clone)]
@@ -67,6 +71,8 @@ impl Region {
             id: ServerId::MIN,
             phase: Phase::Booting { until },
             config: Rc::new(nobody),
+            in_flight: None,
+            started: self.now,
         });
     }
 
@@ -149,9 +155,24 @@ impl Region {
 
     pub fn adopt(&mut self, m: usize, config: &Rc<Config>) {
         let machine = &mut self.machines[m];
+        let settles = |c: &mut Rc<Config>| c.version <= config.version;
         machine.disk.dynamic = Some(Rc::clone(config));
+        machine.disk.next.take_if(settles);
         if let Some(server) = &mut machine.server {
             server.config = Rc::clone(config);
+            server.in_flight.take_if(settles);
+        }
+    }
+
+    /// Takes up a change that is not committed yet.
+    pub fn take_up(&mut self, m: usize, config: &Rc<Config>) {
+        let machine = &mut self.machines[m];
+        let Some(server) = &mut machine.server else {
+            return;
+        };
+        if config.version > server.config.version {
+            machine.disk.next = Some(Rc::clone(config));
+            server.in_flight = Some(Rc::clone(config));
         }
     }
 
@@ -172,10 +193,15 @@ impl Region {
         let founds = disk.initialize && disk.store.lineage.is_none();
         disk.initialize = false;
         let alone = config.members.len() == 1;
+        // It is read and deleted: the start after this one does not know of it (4).
+        let in_flight = disk.next.take().filter(|c| c.version > config.version);
+        let started = machine.server.as_ref().map_or(since, |s| s.started);
         machine.server = Some(Server {
             id,
             phase: Phase::Looking { since },
             config,
+            in_flight,
+            started,
         });
         self.judge_boot(m, &known, id);
         if founds {
@@ -241,6 +267,9 @@ impl Region {
         let config = Rc::clone(&self.server(leader).config);
         if established && config.version > self.server(m).config.version {
             self.adopt(m, &config);
+        }
+        if let Some(change) = self.server(leader).in_flight.clone() {
+            self.take_up(m, &change);
         }
     }
 

@@ -173,6 +173,13 @@ impl World {
         self.sync();
     }
 
+    /// Lets the group terminate an instance, by its hooks, and not replace it.
+    pub fn dismiss(&mut self, id: &str) {
+        let arguments = json!({ "instance": id, "hooks": true, "decrement": true });
+        self.cloud.tell("terminate", arguments);
+        self.sync();
+    }
+
     /// Waits until an instance has this lifecycle state, or is terminated when it is none.
     ///
     /// # Panics

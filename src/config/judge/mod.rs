@@ -52,6 +52,14 @@ pub(super) fn choice<T: Copy>(choices: &[(&'static str, T)]) -> impl Fn(&Literal
     }
 }
 
+/// True or false.
+pub(super) fn flag(literal: &Literal) -> Judged<bool> {
+    match literal {
+        Literal::Flag(flag) => Ok(*flag),
+        other => Err(format!("is {other}, but must be true or false")),
+    }
+}
+
 /// A whole number within a range.
 pub(super) fn number<T: TryFrom<i64>>(
     range: RangeInclusive<i64>,

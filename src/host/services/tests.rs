@@ -1,6 +1,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 
 use super::*;
+use crate::clock;
 
 /// What zkServer.sh does, with something that is as patient as a server in its place.
 const SCRIPT: &str = r#"#!/bin/bash
@@ -27,12 +28,29 @@ async fn neither_a_stranger_with_the_noted_number_nor_a_lost_note_misleads_it() 
     };
 
     std::fs::write(&pid_file, std::process::id().to_string()).expect("a file");
-    let state = async || manager.state().await.expect("a state");
+    let look = async || manager.state().await.expect("a state");
+    let state = async || look().await.0;
+    let before = clock::now();
     assert_eq!(state().await, Service::Stopped);
     manager.start().await.expect("it starts");
     assert_eq!(state().await, Service::Running);
+    let since = look().await.1.expect("a time").duration_since(before);
+    assert!(since.abs().as_secs() <= 2, "started {since:?} from now");
     std::fs::remove_file(&pid_file).expect("it was noted");
     assert_eq!(state().await, Service::Running);
     manager.stop().await.expect("it stops");
     assert_eq!(state().await, Service::Stopped);
+}
+
+#[test]
+fn what_systemd_tells_of_a_unit_is_its_state_and_its_main_process_time() {
+    let at = |seconds| Timestamp::from_second(seconds).expect("a time");
+    let told = "ExecMainStartTimestamp=@1772366400\nActiveState=active\n";
+    let up = Some((Service::Running, Some(at(1_772_366_400))));
+    assert_eq!(unit_state(told), up);
+    let again = "ExecMainStartTimestamp=@1772366400\nActiveState=activating\n";
+    assert_eq!(unit_state(again), Some((Service::Running, None)));
+    let never = "ExecMainStartTimestamp=\nActiveState=inactive\n";
+    assert_eq!(unit_state(never), Some((Service::Stopped, None)));
+    assert_eq!(unit_state("Failed to connect to bus"), None);
 }

@@ -1,10 +1,10 @@
 //! A plan as an operator reads it: in the log, in the status line, in the dry run.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use super::{Action, Plan, Situation, Waiting};
 use crate::model::fleet::Transition;
-use crate::model::id::InstanceId;
 
 impl fmt::Display for Situation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -46,28 +46,25 @@ impl fmt::Display for Action {
             Action::TakeBack { claim } => {
                 write!(f, "take back the testimony in log stream {claim}")
             }
-            Action::Tag { tags } => {
-                f.write_str("tag this instance")?;
-                for (n, (key, value)) in tags.iter().enumerate() {
-                    let separator = if n == 0 { " " } else { ", " };
-                    let value = value.as_deref().unwrap_or("(now)");
-                    write!(f, "{separator}{key}={value}")?;
-                }
-                Ok(())
-            }
+            Action::Tag { tags } => write!(f, "tag this instance {}", tags_text(tags)),
             Action::MoveDataAside { why } => write!(f, "move the data aside: {why}"),
             Action::WriteMyId { server } => write!(f, "write myid: {server}"),
             Action::WriteMembership { ensemble } => {
-                f.write_str("write the dynamic file and zoo.cfg:")?;
-                for server in ensemble.servers.values() {
-                    write!(f, " {server}")?;
-                }
-                Ok(())
+                let servers = listed(ensemble.servers.values(), " ");
+                write!(f, "write the dynamic file and zoo.cfg: {servers}")
             }
             Action::WriteZooCfg => f.write_str("write zoo.cfg"),
             Action::WriteIdentity { identity } => write!(f, "write identity: {identity}"),
             Action::AllowEmptyDatabase => {
                 f.write_str("create initialize: serve an empty database, once")
+            }
+            Action::NoteStuck { stuck: None } => f.write_str("note that the server serves again"),
+            Action::NoteStuck { stuck: Some(stuck) } => {
+                write!(f, "note that the server is stuck since {}", stuck.since)?;
+                match stuck.restarts {
+                    0 => Ok(()),
+                    n => write!(f, ", restart {n}"),
+                }
             }
             Action::StartServer => f.write_str("start ZooKeeper"),
             Action::StopServer => f.write_str("stop ZooKeeper"),
@@ -80,12 +77,8 @@ impl fmt::Display for Action {
                 remove.map_or(Ok(()), |id| write!(f, ", remove server {id}"))
             }
             Action::RemoveServers { servers, expected } => {
-                let ids: Vec<String> = servers.iter().map(ToString::to_string).collect();
-                write!(
-                    f,
-                    "reconfig at version {expected}: remove server {}",
-                    ids.join(", ")
-                )
+                let ids = listed(servers, ", ");
+                write!(f, "reconfig at version {expected}: remove server {ids}")
             }
             Action::AwaitCommit => f.write_str("commit a write through the ensemble"),
             Action::CompleteHook { hook, transition } => {
@@ -98,20 +91,28 @@ impl fmt::Display for Action {
             Action::Heartbeat { hook } => write!(f, "send a heartbeat for lifecycle hook {hook}"),
             Action::Protect {
                 instances,
-                protected,
-            } => {
-                let verb = match protected {
-                    true => "protect from scale-in",
-                    false => "take the protection from scale-in off",
-                };
-                let instances: Vec<&str> = instances.iter().map(InstanceId::as_str).collect();
-                write!(f, "{verb}: {}", instances.join(", "))
+                protected: true,
+            } => write!(f, "protect from scale-in: {}", listed(instances, ", ")),
+            Action::Protect { instances, .. } => {
+                let instances = listed(instances, ", ");
+                write!(f, "take the protection from scale-in off: {instances}")
             }
             Action::ReportUnhealthy { why } => {
                 write!(f, "report this instance as unhealthy: {why}")
             }
         }
     }
+}
+
+fn listed(items: impl IntoIterator<Item = impl fmt::Display>, separator: &str) -> String {
+    let texts: Vec<String> = items.into_iter().map(|item| item.to_string()).collect();
+    texts.join(separator)
+}
+
+fn tags_text(tags: &BTreeMap<String, Option<String>>) -> String {
+    let value = |value: &Option<String>| value.clone().unwrap_or("(now)".to_owned());
+    let tags = tags.iter().map(|(key, v)| format!("{key}={}", value(v)));
+    listed(tags, ", ")
 }
 
 impl fmt::Display for Waiting {

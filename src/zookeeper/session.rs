@@ -1,0 +1,37 @@
+//! A session of our own, for the one write that its opening is.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use zookeeper_client::{Client, Error};
+
+/// No session was opened, or nobody knows.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    /// No server took it.
+    #[error("none of the servers opens a session")]
+    Refused(#[source] Error),
+    /// Not within the deadline.
+    #[error("no session within {} s", .0.as_secs())]
+    Late(Duration),
+}
+
+/// Opens a session at any of these servers, and closes it again.
+///
+/// To open one is a transaction: it is answered when a quorum has committed it, and with it all that
+/// was committed before. (A local session would be none, which is why `localSessionsEnabled` is
+/// refused; a sync is none either.) The closing is not waited for.
+///
+/// # Errors
+/// When no server answers in time; the transaction may have been committed all the same.
+pub async fn open(servers: &[SocketAddr], deadline: Duration) -> Result<(), SessionError> {
+    let servers: Vec<String> = servers.iter().map(SocketAddr::to_string).collect();
+    let servers = servers.join(",");
+    let connector = Client::connector().with_session_timeout(deadline);
+    let connected = connector.with_fail_eagerly().connect(&servers);
+    match tokio::time::timeout(deadline, connected).await {
+        Err(_) => Err(SessionError::Late(deadline)),
+        Ok(Err(error)) => Err(SessionError::Refused(error)),
+        Ok(Ok(_)) => Ok(()),
+    }
+}
