@@ -33,7 +33,7 @@ pub struct Calls {
 pub fn round(net: &str, image: &Image) -> (Times, Calls, World) {
     let mut world = World::empty(net, image.clone());
     let trio = world.launch_without_boot(3);
-    set_pace(&mut world);
+    set_pace(&mut world, PACE);
     let addresses: Vec<Ipv4Addr> = world.addresses();
     let begun = clock::instant();
     trio.iter().for_each(|id| world.at(id).start_agent());
@@ -61,7 +61,7 @@ pub fn round(net: &str, image: &Image) -> (Times, Calls, World) {
 
 /// Boots an instance; how long it takes, and how many calls.
 fn add(world: &mut World, id: &str) -> (std::time::Duration, Counts) {
-    set_pace(world);
+    set_pace(world, PACE);
     let address = world.at(id).address;
     let begun = clock::instant();
     world.at(id).start_agent();
@@ -69,11 +69,12 @@ fn add(world: &mut World, id: &str) -> (std::time::Duration, Counts) {
     (begun.elapsed(), calls(world, id))
 }
 
-fn set_pace(world: &mut World) {
+/// Gives every instance this pace instead of the tests'.
+pub fn set_pace(world: &mut World, pace: &str) {
     for instance in world.instances() {
         let directory = instance.home.join("config.d");
         fs::create_dir_all(&directory).expect("a directory");
-        fs::write(directory.join("50-pace.toml"), PACE).expect("a file");
+        fs::write(directory.join("50-pace.toml"), pace).expect("a file");
     }
 }
 

@@ -12,16 +12,13 @@ use crate::world::process;
 use crate::world::wait::wait_for;
 use crate::{PATIENCE, Times, until_each_acknowledges};
 
-type Member = (u8, Ipv4Addr, &'static str);
+/// A server's id, address and role.
+pub type Member = (u8, Ipv4Addr, &'static str);
 
 /// Founds, joins and swaps once, in a world of its own.
 pub fn round(net: &str, image: &Image) -> Times {
     let world = World::empty(net, image.clone());
-    let member = |id: u8| -> Member {
-        let address = format!("{net}.{}", 200 + u16::from(id));
-        (id, address.parse().expect("an address"), "participant")
-    };
-    let mut members = vec![member(1), member(2), member(3)];
+    let mut members = members(net, 3);
     let trio: Vec<BareServer> = [1, 2, 3]
         .map(|id| BareServer::new(&world.root, &world.image, id, &members, true))
         .into();
@@ -32,22 +29,38 @@ pub fn round(net: &str, image: &Image) -> Times {
     let found = begun.elapsed();
 
     let begun = clock::instant();
-    add(&world, &members, member(4), None);
+    add(&world, &members, member(net, 4), None);
     let join = begun.elapsed();
-    members.push(member(4));
+    members.push(member(net, 4));
 
-    let follows = |member: &&Member| mode(member.1).as_deref() == Some("follower");
-    let gone = *members.iter().find(follows).expect("a follower");
+    let gone = follower(&members);
     kill(&world, gone.0);
     let begun = clock::instant();
-    add(&world, &members, member(5), Some(gone.0));
+    add(&world, &members, member(net, 5), Some(gone.0));
     let swap = begun.elapsed();
     Times { found, join, swap }
 }
 
+/// The server of this id in a /24.
+pub fn member(net: &str, id: u8) -> Member {
+    let address = format!("{net}.{}", 200 + u16::from(id));
+    (id, address.parse().expect("an address"), "participant")
+}
+
+/// The first so many servers in a /24.
+pub fn members(net: &str, count: u8) -> Vec<Member> {
+    (1..=count).map(|id| member(net, id)).collect()
+}
+
+/// One of these that follows.
+pub fn follower(members: &[Member]) -> Member {
+    let follows = |member: &&Member| mode(member.1).as_deref() == Some("follower");
+    *members.iter().find(follows).expect("a follower")
+}
+
 /// Starts a server as an observer, and makes it a voter as soon as it serves; in the place of
 /// another, if one is given.
-fn add(world: &World, members: &[Member], newcomer: Member, gone: Option<u8>) {
+pub fn add(world: &World, members: &[Member], newcomer: Member, gone: Option<u8>) {
     let (id, address, _) = newcomer;
     let mut file = members.to_vec();
     file.push((id, address, "observer"));
@@ -63,13 +76,22 @@ fn add(world: &World, members: &[Member], newcomer: Member, gone: Option<u8>) {
 }
 
 /// Kills a server, as the loss of its machine does.
-fn kill(world: &World, id: u8) {
+pub fn kill(world: &World, id: u8) {
+    process::kill_all(|| processes(world, id));
+}
+
+/// Stops a server as its script does, and does not sleep for a second afterwards.
+pub fn stop(world: &World, id: u8) {
+    process::signal("TERM", &processes(world, id));
+    wait_for("the server to end", PATIENCE, || {
+        processes(world, id).is_empty().then_some(())
+    });
+}
+
+fn processes(world: &World, id: u8) -> Vec<u32> {
     let conf = world.root.join(format!("bare-{id}/conf/zoo.cfg"));
     let conf = conf.display().to_string();
-    let mark = format!("ZK_WORLD={}", world.root.display());
-    process::kill_all(|| {
-        let mut pids = process::marked(&mark);
-        pids.retain(|pid| process::has_argument(*pid, &conf));
-        pids
-    });
+    let mut pids = process::marked(&format!("ZK_WORLD={}", world.root.display()));
+    pids.retain(|pid| process::has_argument(*pid, &conf));
+    pids
 }

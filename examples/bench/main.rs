@@ -12,6 +12,7 @@ mod world;
 mod agents;
 mod by_hand;
 mod claims;
+mod recovery;
 mod resources;
 mod table;
 
@@ -39,6 +40,12 @@ joining    from the start of the fourth until it does; by hand: a server with th
            and itself as observer, polled every 20 ms until it serves, then one reconfig
 swapping   the same with the terminated follower removed in that reconfig
            (not timed on either side: the death itself, and the group's launch)
+recovering from the death of two of three until the follower that is left leads and acknowledges a
+           write; by hand: it is stopped, told that it is alone, and started. Without what the agents
+           let pass before they look (pace.tick, here 100 ms, otherwise 10 s; backoff_max until EC2
+           says who is terminated, here at once)
+write gap  the longest time between two acknowledged writes of a client that writes every 10 ms, from
+           before a follower's death until its replacement votes
 memory     VmRSS of an agent after the changes and a minute of rest, the largest of four
 CPU        utime and stime in /proc/PID/stat over that minute, the busiest of four
 calls      counted by the emulated AWS from boot until the instance is tagged as finished, retries
@@ -87,7 +94,11 @@ fn main() {
         }
     }
     let idle = idle.expect("at least one round");
+    let recoveries: Vec<recovery::Round> = (0..rounds)
+        .map(|round| recovery::round(|side| format!("127.61.{}", 2 * round + side), &image))
+        .collect();
     let mut rows = ratios(&hand, &agents);
+    rows.extend(recovery::rows(&recoveries));
     rows.extend(resources::rows(&image, &idle));
     rows.extend(call_rows(&calls, &idle));
     rows.extend(claims::rows(&image));

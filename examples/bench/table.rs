@@ -24,6 +24,15 @@ impl Row {
         }
     }
 
+    /// Seconds of both sides, and a target for the agents'.
+    pub fn seconds(what: &'static str, agents: f64, by_hand: f64, target: f64) -> Self {
+        Row {
+            target: format!("≤ {target} s"),
+            met: Some(agents <= target),
+            ..Row::ratio(what, agents, by_hand, None)
+        }
+    }
+
     /// A figure of the agents alone.
     pub fn figure(what: &'static str, value: f64, unit: &str, target: Option<f64>) -> Self {
         Row {

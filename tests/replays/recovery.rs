@@ -1,0 +1,94 @@
+//! A quorum that is lost for good, a disk that is emptied, and the end of everything.
+
+use crate::recorder::{act_once, claim, record, records, settle};
+use crate::stage::{SOON, image, world, world_of};
+use crate::world::World;
+use crate::world::instance::Image;
+use crate::world::wait::wait_for;
+
+/// Two of four are terminated, and their replacements have not booted.
+#[test]
+#[ignore = "records anew"]
+fn record_a_recovery() {
+    let mut world = world("127.47.3", 4);
+    world.await_ensemble(SOON);
+    settle(&mut world);
+    world.instances().for_each(|each| each.kill_agent());
+    let [gone, one, other] = <[String; 3]>::try_from(world.followers()).expect("three followers");
+    let leader = world.leader();
+    for id in [&gone, &leader] {
+        world.terminate_without_boot(id);
+    }
+    let named = ["the quorum is lost for good", "testify"];
+    let scenario = "a-survivor-says-that-the-quorum-is-lost";
+    record(&mut world, &one, scenario, &named);
+
+    let both = [&one, &other];
+    act_once(&mut world, &both, "both to say so", |world| {
+        (testimonies(world) == 2).then_some(())
+    });
+    record(&mut world, &one, "a-survivor-stops", &["stop ZooKeeper"]);
+
+    act_once(&mut world, &both, "both to have stopped", |world| {
+        (testimonies(world) == 4).then_some(())
+    });
+    let chosen = act_once(&mut world, &both, "the next marker", |world| {
+        let mut records = records(world).into_iter();
+        let (_, marker) = records.find(|(name, _)| name == "ensemble.2")?;
+        Some(marker["instance"].as_str().expect("an owner").to_owned())
+    });
+    let named = ["recovering the ensemble", "start ZooKeeper"];
+    let scenario = "the-chosen-one-begins-the-next-generation";
+    record(&mut world, &chosen, scenario, &named);
+
+    world.at(&chosen).start_agent();
+    wait_for("the next generation", SOON, || world.at(&chosen).mode());
+    let joins = if chosen == one { &other } else { &one };
+    let named = ["joining the ensemble", "generation 2", "start ZooKeeper"];
+    record(
+        &mut world,
+        joins,
+        "a-survivor-joins-the-next-generation",
+        &named,
+    );
+}
+
+fn testimonies(world: &mut World) -> usize {
+    let said = |(_, record): &(String, serde_json::Value)| record["event"] == "testified";
+    records(world).iter().filter(|each| said(each)).count()
+}
+
+#[test]
+#[ignore = "records anew"]
+fn record_an_emptied_disk_and_the_loss_of_everything() {
+    let settings = "[policy]\nwhen_all_is_lost = \"wait\"\n".to_owned();
+    let mut world = world_of(
+        "127.47.4",
+        3,
+        Image {
+            settings,
+            ..image()
+        },
+    );
+    world.await_ensemble(SOON);
+    settle(&mut world);
+    world.instances().for_each(|each| each.kill_agent());
+    let [gone, emptied] = <[String; 2]>::try_from(world.followers()).expect("two followers");
+    let leader = world.leader();
+    world.terminate_without_boot(&gone);
+    world.at(&emptied).power_off();
+    world.at(&emptied).wipe();
+    let named = ["joining the ensemble", "testify"];
+    record(&mut world, &emptied, "an-emptied-disk-is-told", &named);
+
+    world.terminate_without_boot(&emptied);
+    let newcomer = world.terminate_without_boot(&leader);
+    claim(&mut world, &newcomer);
+    let named = ["every copy of the data is gone", "refound"];
+    record(
+        &mut world,
+        &newcomer,
+        "all-is-lost-and-newcomers-wait",
+        &named,
+    );
+}
