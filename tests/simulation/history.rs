@@ -49,7 +49,7 @@ impl History {
     pub fn new(seed: u64, desired: u32) -> Self {
         let mut region = Region::new(seed);
         region.group.desired = desired;
-        region.group.hooked = seed % 3 > 0;
+        region.group.hooked = !seed.is_multiple_of(3);
         region.later(0..1, super::fleet::Change::Scale);
         History {
             policy: region.policy.clone(),
