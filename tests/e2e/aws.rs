@@ -106,8 +106,7 @@ fn a_newcomer_claims_the_id_behind_a_hundred_and_twenty_that_are_held() {
     let output = world.at(&newcomer).run(&["plan"]);
     assert_eq!(
         String::from_utf8_lossy(&output.stdout),
-        "situation: without a server id\n  1. create log stream 121 as server 121\n  \
-         2. create log stream ensemble as server 121\n"
+        "situation: without a server id\n  1. create log stream 121 as server 121\n"
     );
 }
 
