@@ -178,11 +178,8 @@ impl Region {
         let patience = self.policy.leave_patience.as_millis();
         let waited = machine.retired_at.map_or(0, |at| self.now - at);
         let here = |(id, at): (ServerId, _)| at == machine.address && self.is_of(m, id);
-        let votes = config.voters().any(here);
-        let living = config
-            .voters()
-            .filter(|v| self.living(*v).is_some())
-            .count();
+        let votes = config.voters().any(here) && machine.disk.store.lineage.is_some();
+        let living = self.intact_voters(&config).len();
         let needed = votes && living <= config.quorum();
         if needed && u128::from(waited) < patience / 2 {
             self.broke(format!("{m} goes, and the quorum with it"));

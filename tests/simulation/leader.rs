@@ -75,7 +75,13 @@ impl Region {
     pub fn lead(&mut self, l: usize, mut leading: Leading) {
         let config = self.config_of(l);
         let len = self.machines[l].disk.store.txns.len();
-        if self.holders(l, &config, 0) >= config.quorum() {
+        // A change under way needs quorums of both configs, or the lead is given up, too.
+        let proposed = self.machines[l].disk.store.txns[leading.committed.min(len)..].iter();
+        let proposed = proposed
+            .filter(|_| leading.established)
+            .filter_map(|t| t.config.clone());
+        let followed = |c: &Rc<Config>| self.holders(l, c, 0) >= c.quorum();
+        if followed(&config) && proposed.into_iter().all(|c| followed(&c)) {
             leading.followed = self.now;
         } else if leading.followed + PATIENCE < self.now {
             self.note(|| format!("{l} gives up the lead"));

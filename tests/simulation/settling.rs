@@ -91,7 +91,8 @@ impl History {
             id.is_some_and(|id| config.is_voter(id, machine.address)) && region.serves(*m)
         };
         if voters != counted.len() || !counted.iter().all(member) {
-            return Some(format!("{voters} voters for {counted:?}"));
+            let config: Vec<_> = config.voters().collect();
+            return Some(format!("{voters} voters for {counted:?}: {config:?}"));
         }
         None
     }

@@ -15,6 +15,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::rc::Rc;
 
+use zk_bootstrap::model::claim::{Milestone, Slot};
 use zk_bootstrap::model::fleet::InstanceState;
 use zk_bootstrap::model::history::Testimony;
 use zk_bootstrap::model::id::ServerId;
@@ -22,6 +23,7 @@ use zk_bootstrap::model::id::ServerId;
 use super::disk::{Config, Store};
 use super::fleet::Machine;
 use super::region::Region;
+use super::streams::Event;
 
 /// Whether anybody could ever hear of what is on its disk again.
 fn is_left(machine: &Machine) -> bool {
@@ -115,7 +117,23 @@ impl Region {
         let is_withdrawn = |o: &usize| {
             let machine = &self.machines[*o];
             let marked = machine.disk.identity.as_ref().is_some_and(|i| i.withdrawn);
-            machine.server.is_none() && marked
+            // Who has left in good order has nothing that those who stayed had not.
+            let left = machine.retired_at.is_some()
+                && machine.disk.myid.is_some_and(|id| {
+                    let claims = self
+                        .streams
+                        .streams
+                        .iter()
+                        .filter(|(name, _)| name.slot == Slot::Server(id));
+                    let mut own =
+                        claims.filter(|(_, s)| s.owner().is_some_and(|w| w.instance == machine.id));
+                    own.any(|(_, s)| {
+                        s.events
+                            .iter()
+                            .any(|(_, e)| matches!(e, Event::Note(Milestone::Left)))
+                    })
+                });
+            machine.server.is_none() && (marked || left)
         };
         let others: Vec<usize> = self.left().filter(|o| *o != m).filter(holds).collect();
         if let Some(other) = others.iter().find(|o| !is_withdrawn(o)) {
