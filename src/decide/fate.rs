@@ -71,6 +71,17 @@ fn claim_of<'a>(register: &'a Register, member: &Server) -> Option<(&'a Claim, &
     })
 }
 
+/// The member of `ensemble` that is this instance's server. (Another's, long gone, may have had this
+/// very address.)
+pub fn own_member<'a>(view: View, ensemble: &'a Ensemble) -> Option<&'a Server> {
+    let member = ensemble.at(view.address())?;
+    let runs = view.snapshot.server.serving().is_some() && view.disk.myid == Some(member.id);
+    let register = view.register().ok()?;
+    let claimed = claim_of(register, member);
+    let mine = claimed.is_some_and(|(_, owner)| owner.instance == view.me.instance);
+    (runs || mine).then_some(member)
+}
+
 /// The members of `ensemble` whose termination is proven: whoever claimed the id at the member's
 /// address is gone.
 pub fn terminated_members(view: View, ensemble: &Ensemble) -> Vec<(ServerId, InstanceId)> {

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use super::view::View;
-use super::{acts, hooks, identity, waits};
+use super::{acts, fate, hooks, identity, waits};
 use crate::model::claim::{Claim, ClaimName, Milestone, Register};
 use crate::model::ensemble::Ensemble;
 use crate::model::fleet::{Fleet, Lifecycle, Notice};
@@ -33,11 +33,13 @@ pub fn plan(view: View) -> Option<Plan> {
     let notice = notice(view)?;
     let (fleet, register) = (view.fleet().ok()?, view.register().ok()?);
     let held = identity::held(view);
-    let seat = view
-        .committed_here()
-        .filter(|config| config.at(view.address()).is_some());
+    let seat = view.committed_here();
+    let seat = seat.filter(|config| fate::own_member(view, config).is_some());
     let claim = held.map(|(claim, _)| claim);
-    let mut plan = match (claim.zip(seat), is_listed(view)) {
+    let joined = claim
+        .and_then(|claim| register.claims.get(&claim))
+        .is_some_and(has_joined);
+    let mut plan = match (claim.zip(seat), is_listed(view, joined)) {
         (Some((claim, config)), _) => {
             let leaver = Leaver {
                 view,
@@ -49,6 +51,7 @@ pub fn plan(view: View) -> Option<Plan> {
             leaver.plan()
         }
         (None, true) => silent_member(view, claim, register)?,
+        (None, false) if is_in_doubt(view, claim, register) => note_leaving(claim?),
         (None, false) => gone(view, claim),
     };
     plan.warnings.push(notice.to_string());
@@ -56,24 +59,30 @@ pub fn plan(view: View) -> Option<Plan> {
 }
 
 /// Whether this instance may count as a member: by the newest config that anybody tells, or, where
-/// nobody does, by what is on its disk. A joiner may have been added without having heard of it.
-fn is_listed(view: View) -> bool {
-    let listed = |config: &Ensemble| config.at(view.address()).is_some();
+/// nobody does, by what is on its disk and in its journal. A joiner may have been added without having
+/// heard of it, and a voter have lost its disk.
+fn is_listed(view: View, joined: bool) -> bool {
+    let listed = |config: &Ensemble| fate::own_member(view, config).is_some();
     match view.committed() {
         Some(config) => listed(config),
-        None => view.disk.data || view.disk.dynamic.as_ref().is_some_and(listed),
+        None => joined || view.disk.data || view.disk.dynamic.as_ref().is_some_and(listed),
     }
+}
+
+fn has_joined(claim: &Claim) -> bool {
+    claim.journal.contains_key(&Milestone::Joined)
 }
 
 /// A member that does not serve cannot take itself out. It goes on as ever, to come back first, for
 /// as long as the patience lasts.
 fn silent_member(view: View, claim: Option<ClaimName>, register: &Register) -> Option<Plan> {
-    let claim = claim?;
-    let claimed = register.claims.get(&claim)?;
+    let Some((claim, claimed)) = claim.and_then(|c| Some((c, register.claims.get(&c)?))) else {
+        // It has released its id before.
+        let why = "it holds no id".to_owned();
+        return (view.service == Service::Stopped).then(|| let_go(view, why));
+    };
     if !claimed.journal.contains_key(&Milestone::Leaving) {
-        let milestone = Milestone::Leaving;
-        let note = vec![Action::Journal { claim, milestone }];
-        return Some(acts(Situation::Leaving, note, Next::Everywhere));
+        return Some(note_leaving(claim));
     }
     let left = left(view, claimed);
     let why = "its own server does not serve".to_owned();
@@ -87,6 +96,20 @@ fn let_go(view: View, why: String) -> Plan {
     let mut plan = waits(Situation::Leaving, Waiting::Spare { why, left });
     plan.actions = hooks::complete(view);
     plan
+}
+
+/// A synced joiner may have been added a moment ago: it notes that it leaves, so that it is not added
+/// any more, and looks again.
+fn is_in_doubt(view: View, claim: Option<ClaimName>, register: &Register) -> bool {
+    let claim = claim.and_then(|claim| register.claims.get(&claim));
+    let noted = claim.is_none_or(|claim| claim.journal.contains_key(&Milestone::Leaving));
+    view.snapshot.server.serving().is_some() && !noted
+}
+
+fn note_leaving(claim: ClaimName) -> Plan {
+    let milestone = Milestone::Leaving;
+    let note = vec![Action::Journal { claim, milestone }];
+    acts(Situation::Leaving, note, Next::Everywhere)
 }
 
 /// Not in the config, or no longer: stop, release the id, and let the group go on.
@@ -157,7 +180,7 @@ impl Leaver<'_> {
         if let Some(instance) = self.successor().filter(|_| !left.is_zero()) {
             return waits(Situation::Leaving, Waiting::Successor { instance, left });
         }
-        let listed = self.config.at(self.view.address());
+        let listed = fate::own_member(self.view, self.config);
         let leave = Action::RemoveServers {
             servers: listed.map(|s| s.id).into_iter().collect(),
             expected: self.config.version,

@@ -31,7 +31,8 @@ pub fn rules(view: View, before: &[Action], action: &Action) -> Rules {
             ]
         }
         Action::Journal { claim, milestone } => {
-            let out = disk::is_down(view, before) && is_out(view);
+            let joined = has_joined(view, *claim);
+            let out = disk::is_down(view, before) && is_out(view, joined);
             vec![
                 (holds(view, *claim), HELD),
                 (*milestone != Milestone::Left || out, LEFT),
@@ -51,13 +52,19 @@ pub fn rules(view: View, before: &[Action], action: &Action) -> Rules {
 
 /// Whether nobody can count on this instance's server: the newest config that anybody tells does not
 /// list it, or it never had anything to do with one.
-fn is_out(view: View) -> bool {
-    let listed = |config: &Ensemble| config.at(view.address()).is_some();
+fn is_out(view: View, joined: bool) -> bool {
+    let listed = |config: &Ensemble| fate::own_member(view, config).is_some();
     let file = view.disk.dynamic.as_ref();
     match view.committed() {
         Some(config) => !listed(config),
-        None => !view.disk.data && !file.is_some_and(listed),
+        None => !joined && !view.disk.data && !file.is_some_and(listed),
     }
+}
+
+/// Whether the server of a claim ever became a voter.
+fn has_joined(view: View, claim: ClaimName) -> bool {
+    let claim = view.register().ok().and_then(|r| r.claims.get(&claim));
+    claim.is_some_and(|claim| claim.journal.contains_key(&Milestone::Joined))
 }
 
 fn is_vacant(view: View, slot: Slot, term: u32) -> bool {

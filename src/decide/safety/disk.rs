@@ -59,7 +59,7 @@ pub fn rules(view: View, before: &[Action], action: &Action) -> Rules {
 fn is_serving_voter(view: View) -> bool {
     let here = view
         .committed_here()
-        .and_then(|config| config.at(view.address()));
+        .and_then(|config| fate::own_member(view, config));
     here.is_some_and(|server| server.role == Role::Participant)
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::{Rules, claims};
 use crate::decide::view::View;
 use crate::decide::{fate, leave};
+use crate::model::claim::{Claim, Milestone};
 use crate::model::fleet::Transition;
 use crate::model::id::{ConfigVersion, ServerId};
 use crate::model::plan::Action;
@@ -47,7 +48,7 @@ pub fn rules(view: View, action: &Action) -> Rules {
 /// Whether the newest config that any server tells lists this instance.
 fn is_member(view: View) -> bool {
     let newest = view.committed();
-    newest.is_some_and(|config| config.at(view.address()).is_some())
+    newest.is_some_and(|config| fate::own_member(view, config).is_some())
 }
 
 fn serves(view: View) -> bool {
@@ -63,7 +64,8 @@ fn patience_is_over(view: View) -> bool {
         let owner = claim.valid_owner();
         owner.is_some_and(|owner| owner.instance == view.me.instance)
     });
-    mine.any(|claim| leave::left(view, claim).is_zero())
+    let released = |claim: &Claim| claim.journal.contains_key(&Milestone::Left);
+    mine.any(|claim| released(claim) || leave::left(view, claim).is_zero())
 }
 
 /// Whether the other voters that serve are a quorum.
