@@ -51,6 +51,7 @@ pub fn plan(view: View) -> Option<Plan> {
             leaver.plan()
         }
         (None, true) => silent_member(view, claim, register)?,
+        (None, false) if runs_unclaimed(view, claim) => return None,
         (None, false) if is_in_doubt(view, claim, register) => note_leaving(claim?),
         (None, false) => gone(view, claim),
     };
@@ -96,6 +97,13 @@ fn let_go(view: View, why: String) -> Plan {
     let mut plan = waits(Situation::Leaving, Waiting::Spare { why, left });
     plan.actions = hooks::complete(view);
     plan
+}
+
+/// A server that runs, and whose claim cannot be read: it may well be a member.
+fn runs_unclaimed(view: View, claim: Option<ClaimName>) -> bool {
+    let identity = view.disk.identity.as_ref();
+    let released = identity.is_some_and(|i| identity::has_left(view, i.server));
+    claim.is_none() && view.service == Service::Running && !released
 }
 
 /// A synced joiner may have been added a moment ago: it notes that it leaves, so that it is not added
