@@ -179,8 +179,11 @@ fn here(instance: &mut Instance, act: Act) {
 
 fn acts(action: &Action) -> Vec<Act> {
     let act = match action {
-        // The group is there, and nothing rests on a tag.
-        Action::CreateLogGroup | Action::Tag { .. } | Action::WriteZooCfg => return Vec::new(),
+        // The group is there, and nothing rests on a tag, or on a protection from scale-in.
+        Action::CreateLogGroup
+        | Action::Tag { .. }
+        | Action::Protect { .. }
+        | Action::WriteZooCfg => return Vec::new(),
         Action::Claim { claim, server } => {
             let (name, server) = (Name::of(*claim), server.get());
             return vec![Act::Create { name, server }, Act::Record { name, server }];
