@@ -209,7 +209,10 @@ fn who_trusts_its_own_claim_is_caught() {
 
 #[test]
 fn who_takes_unknown_for_terminated_is_caught() {
-    is_caught(Mutation::TakesUnknownForTerminated, "not terminated");
+    is_caught(
+        Mutation::TakesUnknownForTerminated,
+        "neither terminated nor leaving",
+    );
 }
 
 #[test]
