@@ -64,11 +64,13 @@ pub fn tell_of_emptied_disk(view: View) -> Option<Plan> {
 }
 
 /// Takes back what this instance said of a generation that is served: its server is a part of it
-/// again, or is about to be.
+/// again, or is about to be. Who has withdrawn with its data stands by what it said.
 pub fn take_back(view: View, claim: ClaimName, generation: u32) -> Option<Action> {
     let claims = &view.register().ok()?.claims;
     let said = claims.get(&claim)?.testimony.as_ref()?;
-    (said.generation == generation).then_some(Action::TakeBack { claim })
+    let withdrawn = view.disk.identity.as_ref().is_some_and(|i| i.withdrawn);
+    let stands = withdrawn && view.disk.data;
+    (said.generation == generation && !stands).then_some(Action::TakeBack { claim })
 }
 
 /// An ensemble that nobody is seen to serve, and this instance, which holds one of its ids.
