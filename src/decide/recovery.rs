@@ -230,8 +230,12 @@ fn speak(case: &Case, me: &Survivor) -> Plan {
     let Some(testimony) = case.to_say(me) else {
         return go_on(case);
     };
-    let mut plan = go_on(&case.having_said(&testimony));
-    let claim = case.claim;
+    let (claim, withdrawn) = (case.claim, testimony.withdrawn);
+    // Its server is still up: who has taken a testimony back since may have joined it.
+    let goes_on = withdrawn || case.view.register_is_fresh();
+    let rest = goes_on.then(|| go_on(&case.having_said(&testimony)));
+    let mut plan =
+        rest.unwrap_or_else(|| acts(Situation::QuorumLost, Vec::new(), Next::Everywhere));
     plan.actions.insert(0, Action::Testify { claim, testimony });
     plan
 }
