@@ -70,14 +70,15 @@ pub fn tell_of_emptied_disk(view: View) -> Option<Plan> {
     Some(acts(Situation::Joining, vec![testify], Next::Everywhere))
 }
 
-/// Takes back what this instance said of a generation that is served: its server is a part of it
-/// again, or is about to be. Who has withdrawn with its data stands by what it said.
+/// Takes back what this instance said of a generation that is served, or of a later one, where an old
+/// list of claims names the one before: its server is a part of it again, or is about to be. Who has
+/// withdrawn with its data stands by what it said; what was said of earlier ones is history.
 pub fn take_back(view: View, claim: ClaimName, generation: u32) -> Option<Action> {
     let claims = &view.register().ok()?.claims;
     let said = claims.get(&claim)?.testimony.as_ref()?;
     let withdrawn = view.disk.identity.as_ref().is_some_and(|i| i.withdrawn);
     let stands = withdrawn && view.disk.data;
-    (said.generation == generation && !stands).then_some(Action::TakeBack { claim })
+    (said.generation >= generation && !stands).then_some(Action::TakeBack { claim })
 }
 
 /// An ensemble that nobody is seen to serve, and this instance, which holds one of its ids.

@@ -372,6 +372,26 @@ fn who_joins_after_all_takes_back_that_it_has_withdrawn() {
 }
 
 #[track_caller]
+/// Its list of claims has that testimony already, and not the record of the marker that it is of.
+#[test]
+fn who_joins_takes_back_what_it_said_of_a_generation_later_than_its_list_of_claims_has() {
+    let joiner = given('c', "abc")
+        .three_joined()
+        .testifies("3", &THREE, None)
+        .with(|snapshot, _| {
+            let Answer::Known { value, .. } = &mut snapshot.register else {
+                panic!("a register")
+            };
+            let claims = value.claims.values_mut();
+            let said = claims.filter_map(|claim| claim.testimony.as_mut());
+            said.for_each(|testimony| testimony.generation = 2);
+        })
+        .peer('a', serving(Mode::Leader, config(&THREE)));
+    let claim = "3".parse().expect("a claim");
+    let plan = joiner.plan();
+    assert!(plan.actions.contains(&Action::TakeBack { claim }), "{plan}");
+}
+
 fn refused(given: &Given, actions: Vec<Action>, rule: &str) {
     let mut plan = given.plan();
     plan.actions = actions;

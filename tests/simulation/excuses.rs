@@ -21,6 +21,23 @@ impl Region {
         if self.is_lost_for_good(config) {
             return None;
         }
+        let under_way = |m: usize| self.machines[m].server.as_ref()?.in_flight.clone();
+        let changes: Vec<_> = self
+            .intact_voters(config)
+            .into_iter()
+            .filter_map(under_way)
+            .collect();
+        let configs = changes.iter().chain([config]);
+        let lacks = |config: &Rc<Config>| self.lacks_who_knows(config);
+        configs
+            .into_iter()
+            .any(lacks)
+            .then_some("a voter is needed that went down before it learned that it is one")
+    }
+
+    /// Whether those of its voters who know that they are, and have their data, are no quorum. (A
+    /// change under way needs one of the new config, too.)
+    fn lacks_who_knows(&self, config: &Rc<Config>) -> bool {
         let voters = self.intact_voters(config);
         let knows = |m: &&usize| {
             let disk = &self.machines[**m].disk;
@@ -30,11 +47,7 @@ impl Region {
             };
             disk.dynamic.as_ref().is_some_and(lists)
         };
-        if voters.iter().filter(knows).count() < config.quorum() {
-            Some("a voter is needed that went down before it learned that it is one")
-        } else {
-            None
-        }
+        voters.iter().filter(knows).count() < config.quorum()
     }
 
     /// Whether everybody who ever noted that a server was about to start is terminated: then the
