@@ -31,7 +31,7 @@ fn living<'a>(view: View<'a>) -> Option<Vec<&'a Claim>> {
             founder == owner && !marker.journal.is_empty()
         });
         let started = began || !claim.journal.is_empty();
-        let has_left = claim.journal.contains_key(&Milestone::Left);
+        let has_left = claim.has_noted(Milestone::Left);
         owned && !has_left && name.slot != Slot::Ensemble && started && !gone
     });
     Some(claims.map(|(_, claim)| claim).collect())

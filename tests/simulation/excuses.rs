@@ -24,9 +24,13 @@ impl Region {
         let voters = self.intact_voters(config);
         let knows = |m: &&usize| {
             let disk = &self.machines[**m].disk;
+            let (up, at) = (
+                self.machines[**m].server.is_some(),
+                self.machines[**m].address,
+            );
             let lists = |c: &Rc<Config>| {
-                disk.myid
-                    .is_some_and(|id| c.lists(id, self.machines[**m].address))
+                let id = disk.myid;
+                id.is_some_and(|id| c.is_voter(id, at) || (up && c.lists(id, at)))
             };
             disk.dynamic.as_ref().is_some_and(lists)
         };
