@@ -50,13 +50,8 @@ pub fn testimony<'a>(view: View, before: &'a [Action], claim: &'a Claim) -> Opti
         Action::Testify { testimony, .. } => Some(testimony),
         _ => None,
     });
-    now.filter(|_| is_own(view, claim))
+    now.filter(|_| claim.is_of(&view.me.instance))
         .or(claim.testimony.as_ref())
-}
-
-fn is_own(view: View, claim: &Claim) -> bool {
-    let owner = claim.valid_owner();
-    owner.is_some_and(|owner| owner.instance == view.me.instance)
 }
 
 /// Whether every one of them says that the quorum of the newest generation is lost.
@@ -98,13 +93,10 @@ pub fn nobody_is_about_to_begin(view: View) -> bool {
     let Some((name, marker, owner)) = register.of(Slot::Ensemble).rev().find_map(owned) else {
         return true;
     };
-    let mut claims = register.claims.values();
-    let declines = claims.any(|claim| {
-        let theirs = claim
-            .valid_owner()
-            .is_some_and(|o| o.instance == owner.instance);
+    let mut theirs = register.of_instance(&owner.instance);
+    let declines = theirs.any(|(_, claim)| {
         let said = claim.testimony.as_ref();
-        theirs && said.is_some_and(|t| t.generation == name.term && t.history.is_none())
+        said.is_some_and(|t| t.generation == name.term && t.history.is_none())
     });
     let gone = matches!(fate::of_owner(view, marker), Fate::Terminated(_));
     let mine = owner.instance == view.me.instance;
@@ -116,7 +108,8 @@ pub fn nobody_is_about_to_begin(view: View) -> bool {
 pub fn is_lawful(view: View, before: &[Action]) -> bool {
     let said: Option<Vec<&Testimony>> =
         testimonies(view, before).and_then(|said| said.into_iter().collect());
-    let mine = living(view).is_some_and(|all| all.into_iter().any(|claim| is_own(view, claim)));
+    let mine =
+        living(view).is_some_and(|all| all.into_iter().any(|claim| claim.is_of(&view.me.instance)));
     let Some(all) = said.filter(|_| mine) else {
         return false;
     };
@@ -131,9 +124,7 @@ pub fn begins(view: View) -> bool {
     let Some((name, marker)) = marker else {
         return false;
     };
-    let mine = marker
-        .valid_owner()
-        .is_some_and(|o| o.instance == view.me.instance);
+    let mine = marker.is_of(&view.me.instance);
     let Some(identity) = &view.disk.identity else {
         return false;
     };
@@ -148,15 +139,8 @@ pub fn is_part(view: View) -> bool {
     let (Some(register), Some(founder)) = (register, founder) else {
         return false;
     };
-    let began = |claim: &&Claim| {
-        let owner = claim.valid_owner();
-        owner.is_some_and(|owner| owner.instance == founder.instance) && claim.testimony.is_some()
-    };
-    let theirs = register
-        .claims
-        .values()
-        .find(began)
-        .and_then(|c| c.testimony.as_ref());
+    let mut theirs = register.of_instance(&founder.instance);
+    let theirs = theirs.find_map(|(_, claim)| claim.testimony.as_ref());
     let theirs: Option<History> = theirs.and_then(|t| t.history);
     match (view.disk.history, theirs) {
         (Some(mine), Some(theirs)) => mine.is_prefix_of(&theirs),

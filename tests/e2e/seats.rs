@@ -13,13 +13,13 @@ const LONGEST_GAP: Duration = Duration::from_secs(8);
 
 #[test]
 fn an_observer_takes_the_place_of_a_lost_voter_and_gives_it_back_to_the_lost_ones_zone() {
-    voters_in_three_zones("127.48.1", image().zookeeper);
+    voters_in_three_zones("127.49.1", image().zookeeper);
 }
 
 #[test]
 fn with_zookeeper_3_9_5_it_does_too() {
     let release = distribution("3.9.5").expect("its jars are set up: run dev/setup.sh --all");
-    voters_in_three_zones("127.48.2", release);
+    voters_in_three_zones("127.49.2", release);
 }
 
 /// Four instances, two of them in one zone; the voter of another zone is terminated, and its
