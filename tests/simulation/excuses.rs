@@ -23,16 +23,15 @@ impl Region {
         }
         let voters = self.intact_voters(config);
         let knows = |m: &&usize| {
-            let disk = &self.machines[**m].disk;
-            let (up, at) = (
-                self.machines[**m].server.is_some(),
-                self.machines[**m].address,
-            );
+            let machine = &self.machines[**m];
+            // Who follows hears of it in a moment; who looks is told by those who know it.
+            let (up, follows) = (machine.server.is_some(), self.leader_of(**m).is_some());
             let lists = |c: &Rc<Config>| {
-                let id = disk.myid;
-                id.is_some_and(|id| c.is_voter(id, at) || (up && c.lists(id, at)))
+                let id = machine.disk.myid;
+                let votes = |id| c.is_voter(id, machine.address);
+                id.is_some_and(|id| votes(id) || (up && c.lists(id, machine.address)))
             };
-            disk.dynamic.as_ref().is_some_and(lists)
+            follows || machine.disk.dynamic.as_ref().is_some_and(lists)
         };
         if voters.iter().filter(knows).count() < config.quorum() {
             Some("a voter is needed that went down before it learned that it is one")
