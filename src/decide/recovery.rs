@@ -146,6 +146,15 @@ impl<'a> Case<'a> {
         marker.is_some_and(|marker| !marker.journal.is_empty())
     }
 
+    /// Whether this instance founded the newest generation and its server died before it had written
+    /// a first snapshot: the disk still says whose data is to be here, and nobody ever joined.
+    fn never_served(&self) -> bool {
+        let mut claims = self.register.claims.values();
+        let joined = claims.any(|c| c.journal.contains_key(&Milestone::Joined));
+        let named = self.view.generation() == self.marker.term && is_own(self.view, self.id);
+        self.is_mine() && named && !self.view.disk.data && !joined
+    }
+
     /// Without data, and with no more than the file that a joiner starts with, it is for all that are
     /// left to say, this one too; unless by that file, too, the quorum is lost.
     fn is_for_others_to_say(&self) -> bool {
@@ -216,8 +225,12 @@ fn speak(case: &Case, me: &Survivor) -> Plan {
     let Some(testimony) = case.to_say(me) else {
         return go_on(case);
     };
-    let mut plan = go_on(&case.having_said(&testimony));
-    let claim = case.claim;
+    let (claim, withdrawn) = (case.claim, testimony.withdrawn);
+    // Its server is still up: who has taken a testimony back since may have joined it.
+    let goes_on = withdrawn || case.view.register_is_fresh();
+    let rest = goes_on.then(|| go_on(&case.having_said(&testimony)));
+    let mut plan =
+        rest.unwrap_or_else(|| acts(Situation::QuorumLost, Vec::new(), Next::Everywhere));
     plan.actions.insert(0, Action::Testify { claim, testimony });
     plan
 }
@@ -296,6 +309,9 @@ fn lead(case: &Case) -> Plan {
         return waits(Situation::Recovering, Waiting::NextGeneration { instance });
     }
     let Some(leader) = survivors::leader(&case.survivors) else {
+        if case.never_served() {
+            return formation::begin(markers.next, case.id, Situation::Recovering);
+        }
         return formation::all_is_lost(view, markers.next, case.id);
     };
     let allowed = markers

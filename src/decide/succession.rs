@@ -44,13 +44,15 @@ fn testimonies<'a>(view: View<'a>, before: &'a [Action]) -> Option<Vec<Option<&'
     Some(living.map(|claim| testimony(view, before, claim)).collect())
 }
 
-/// What the owner of a claim has said by then.
+/// What the owner of a claim has said by then. While its server is up, what this instance is about to
+/// say tells only of the present, and not of an older list of claims.
 pub fn testimony<'a>(view: View, before: &'a [Action], claim: &'a Claim) -> Option<&'a Testimony> {
     let now = before.iter().rev().find_map(|action| match action {
         Action::Testify { testimony, .. } => Some(testimony),
         _ => None,
     });
-    now.filter(|_| claim.is_of(&view.me.instance))
+    let counts = |said: &&Testimony| said.withdrawn || view.register_is_fresh();
+    now.filter(|said| claim.is_of(&view.me.instance) && counts(said))
         .or(claim.testimony.as_ref())
 }
 

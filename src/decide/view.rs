@@ -81,6 +81,12 @@ impl<'a> View<'a> {
         }
     }
 
+    /// Whether the register was read since this instance's own server and disk were looked at in the
+    /// same look: what was said there is then as new as what is seen here.
+    pub fn register_is_fresh(&self) -> bool {
+        self.snapshot.register.at() >= self.snapshot.disk.at()
+    }
+
     /// The generation that the files here are of; 0 where there are none.
     pub fn generation(&self) -> u32 {
         let identity = self.disk.identity.as_ref();

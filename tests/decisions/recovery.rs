@@ -1,3 +1,4 @@
+use jiff::ToSpan;
 use zk_bootstrap::model::claim::Milestone::{Joined, Started};
 use zk_bootstrap::model::disk::Disk;
 use zk_bootstrap::model::fleet::InstanceState;
@@ -46,6 +47,22 @@ fn the_only_survivor_says_that_the_quorum_is_lost_and_stops_its_server_for_good(
          3. stop ZooKeeper
          warning: 2 of 3 voters are terminated (server 2 on i-0000000b, server 3 on i-0000000c): what was acknowledged by them alone is gone",
     );
+}
+
+/// Who had lost its data may have taken that back since, and have joined this very server.
+#[test]
+fn with_a_list_of_claims_that_is_older_than_the_look_it_only_says_so() {
+    let heard_before = one_of_three().runs(not_serving()).with(|snapshot, _| {
+        if let Answer::Known { at, .. } = &mut snapshot.register {
+            *at -= 1.second();
+        }
+    });
+    let said = "situation: the quorum is lost for good
+         1. testify in log stream 1: the quorum of generation 1 is lost
+         warning: 2 of 3 voters are terminated (server 2 on i-0000000b, server 3 on i-0000000c): what was acknowledged by them alone is gone";
+    heard_before.clone().prints(said);
+    let stops = one_of_three().runs(not_serving()).plan().actions;
+    refused(&heard_before, stops, "every survivor says");
 }
 
 #[test]
@@ -592,6 +609,36 @@ fn a_founder_is_let_be_while_it_writes_its_first_snapshot() {
     waits_in_vain.prints(
         "situation: joining the ensemble
          1. stop ZooKeeper",
+    );
+}
+
+/// Nothing is lost, for nothing was ever served; `policy.when_all_is_lost` is not asked.
+#[test]
+fn a_founder_that_died_before_its_first_snapshot_founds_the_next_generation() {
+    let founder = given('a', "ab")
+        .claim("ensemble", 'a', &[Started])
+        .claim("1", 'a', &[])
+        .claim("2", 'b', &[Started])
+        .files_of(1, &[(1, 'a')])
+        .disk(|disk| disk.data = false)
+        .testifies("2", &[], None);
+    founder.clone().prints(
+        "situation: joining the ensemble
+         1. testify in log stream 1: no data of generation 1 here",
+    );
+    let told = founder.testifies("1", &[(1, 'a')], None);
+    told.clone().prints(
+        "situation: recovering the ensemble from its survivors
+         1. create log stream ensemble.2 as server 1",
+    );
+    let served = told
+        .claim("2", 'b', &[Started, Joined])
+        .testifies("2", &[], None);
+    assert_eq!(
+        served.plan().situation,
+        Situation::AllLost,
+        "{}",
+        served.plan()
     );
 }
 
