@@ -8,7 +8,7 @@ use crate::model::ensemble::Ensemble;
 use crate::model::fleet::{Fleet, Instance, Me};
 use crate::model::plan::Waiting;
 use crate::model::policy::Policy;
-use crate::model::probe::Probe;
+use crate::model::probe::{Probe, Serving};
 use crate::model::server::Server;
 use crate::model::snapshot::{Service, Snapshot};
 
@@ -123,13 +123,17 @@ impl<'a> View<'a> {
         self.snapshot.server.serving().is_some() || peers.any(|p| p.serving().is_some())
     }
 
+    /// What the server of a member answers, if it serves.
+    pub fn serving(&self, member: &Server) -> Option<&'a Serving> {
+        match member.is_at(self.address()) {
+            true => self.snapshot.server.serving(),
+            false => self.heard(member)?.serving(),
+        }
+    }
+
     /// Whether the server of a member answers that it serves.
     pub fn serves(&self, member: &Server) -> bool {
-        if member.is_at(self.address()) {
-            return self.snapshot.server.serving().is_some();
-        }
-        let heard = self.heard(member);
-        heard.is_some_and(|probe| probe.serving().is_some())
+        self.serving(member).is_some()
     }
 
     /// The committed config that changes go out from: the newest told, while the own server serves

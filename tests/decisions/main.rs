@@ -10,3 +10,4 @@ mod leaving;
 mod membership;
 mod recovery;
 mod safety;
+mod seats;

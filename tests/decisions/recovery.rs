@@ -435,7 +435,7 @@ fn the_checker_knows_the_rules_of_recovery_by_itself() {
         "every survivor says",
     );
     let serves = two_of_five('a').runs(serving(Mode::Leader, config(&FIVE)));
-    refused(&serves, vec![Action::StopServer], "serving voter");
+    refused(&serves, vec![Action::StopServer], "serving member");
 }
 
 #[test]

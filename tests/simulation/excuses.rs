@@ -40,12 +40,15 @@ impl Region {
     fn lacks_who_knows(&self, config: &Rc<Config>) -> bool {
         let voters = self.intact_voters(config);
         let knows = |m: &&usize| {
-            let disk = &self.machines[**m].disk;
+            let machine = &self.machines[**m];
+            // Who follows hears of it in a moment; who looks is told by those who know it.
+            let (up, follows) = (machine.server.is_some(), self.leader_of(**m).is_some());
             let lists = |c: &Rc<Config>| {
-                disk.myid
-                    .is_some_and(|id| c.lists(id, self.machines[**m].address))
+                let id = machine.disk.myid;
+                let votes = |id| c.is_voter(id, machine.address);
+                id.is_some_and(|id| votes(id) || (up && c.lists(id, machine.address)))
             };
-            disk.dynamic.as_ref().is_some_and(lists)
+            follows || machine.disk.dynamic.as_ref().is_some_and(lists)
         };
         voters.iter().filter(knows).count() < config.quorum()
     }
