@@ -7,8 +7,8 @@ use super::region::{MINUTE, Ms, SECOND, Weather};
 
 /// A fleet is settled when no agent has acted for so long.
 const QUIET: Ms = 70 * SECOND;
-/// When what cannot be recovered is given up.
-const HOPE: Ms = 2 * MINUTE;
+/// What could not be recovered for so long is given up.
+const HOPE: Ms = 5 * MINUTE;
 
 /// How a history ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +29,7 @@ impl History {
             region.now
         };
         self.thaw();
-        let (mut acts, mut since, mut judged) = (0, start, start);
+        let (mut acts, mut since, mut judged, mut hoped) = (0, start, start, start);
         let settled = self.run_until(most, |history| {
             let (now, done) = {
                 let region = history.region.borrow();
@@ -42,10 +42,10 @@ impl History {
                 return false;
             }
             judged = now;
-            if now > start + HOPE && history.region.borrow().unrecoverable().is_some() {
-                return true;
+            if history.region.borrow().unrecoverable().is_none() {
+                hoped = now;
             }
-            now > since + QUIET && history.unsettled().is_none()
+            now > hoped + HOPE || (now > since + QUIET && history.unsettled().is_none())
         });
         let region = self.region.borrow();
         if let Some(broken) = region.broken.first() {
