@@ -157,7 +157,13 @@ fn running_joiner(view: View, founded: &Founded, id: ServerId) -> Plan {
     let told = server.serving().zip(view.committed_here());
     if let (Some((serving, committed)), Ok(fleet)) = (told, view.fleet()) {
         if serving.synced == Some(true) {
-            let add = seats::add(view, fleet, id, committed);
+            let Some(add) = seats::add(view, fleet, id, committed) else {
+                let (whom, why) = (
+                    "the voters",
+                    "not asked since this server synced".to_owned(),
+                );
+                return waits(Situation::Synced, Waiting::Answer { whom, why });
+            };
             // What the peers told before is outdated by this very change.
             return acts(Situation::Synced, vec![add], Next::Everywhere);
         }

@@ -18,15 +18,18 @@ use crate::model::probe::Mode;
 use crate::model::server::{Role, Server};
 
 /// Adds this server, which has synced: as a voter in an open seat, in that of a terminated voter at its
-/// own address, or in that of a voter whose zone has too many; else as an observer.
-pub fn add(view: View, fleet: &Fleet, id: ServerId, committed: &Ensemble) -> Action {
+/// own address, or in that of a voter whose zone has too many; else as an observer. For a voter that
+/// lives to give way, the others must have been asked in this very look: else they are to be.
+pub fn add(view: View, fleet: &Fleet, id: ServerId, committed: &Ensemble) -> Option<Action> {
     let seats = Seats::of(view, fleet, committed);
     let (role, remove) = seats.place_of(id);
-    Action::AddServer {
+    let gives_way = remove.filter(|id| !seats.vacating.contains(id));
+    let known = gives_way.is_none() || view.peers_are_fresh();
+    known.then(|| Action::AddServer {
         server: view.policy.server(id, view.address()).with_role(role),
         remove,
         expected: committed.version,
-    }
+    })
 }
 
 /// The first step of a member to its other role: it takes itself out, and is a synced joiner then.

@@ -87,6 +87,11 @@ impl<'a> View<'a> {
         self.snapshot.register.at() >= self.snapshot.disk.at()
     }
 
+    /// Whether the peers were asked in this very look.
+    pub fn peers_are_fresh(&self) -> bool {
+        self.snapshot.peers_asked >= self.snapshot.disk.at()
+    }
+
     /// The generation that the files here are of; 0 where there are none.
     pub fn generation(&self) -> u32 {
         let identity = self.disk.identity.as_ref();

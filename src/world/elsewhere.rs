@@ -120,6 +120,7 @@ impl Elsewhere {
     /// All at once, each within its deadline.
     async fn ask_peers(&mut self, settings: &Settings) {
         let deadline = settings.pace.probe_deadline;
+        self.heard.peers_asked = Some(clock::now());
         let mut asked = tokio::task::JoinSet::new();
         for (id, address) in self.heard.addresses() {
             let id = id.clone();

@@ -107,6 +107,7 @@ pub fn given(me: char, peers: &str) -> Given {
             why: "connection refused".to_owned(),
         },
         peers: BTreeMap::new(),
+        peers_asked: Some(noon()),
     };
     Given {
         snapshot,

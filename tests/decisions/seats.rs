@@ -1,5 +1,6 @@
 use std::collections::BTreeSet;
 
+use jiff::ToSpan;
 use zk_bootstrap::decide::safety::violations;
 use zk_bootstrap::model::claim::Milestone::{Joined, Leaving, Started};
 use zk_bootstrap::model::ensemble::Ensemble;
@@ -237,6 +238,24 @@ fn where_a_zone_holds_a_majority_an_observer_of_another_takes_the_seat_of_one_of
         "situation: synced, not yet a member
          1. reconfig at version 100000003: add server.4=10.0.0.4:2888:3888:participant;2181, remove server 2",
     );
+}
+
+#[test]
+fn nobody_that_lives_gives_way_by_what_was_heard_before_this_look() {
+    let synced = all_serve('d', "abcd", &config(&THREE)).zones("aabc");
+    let exchange = synced.plan().actions;
+    let heard_before = synced.with(|snapshot, _| {
+        let asked = snapshot.peers_asked.as_mut().expect("they were asked");
+        *asked -= 1.second();
+    });
+    heard_before.prints(
+        "situation: synced, not yet a member
+         waiting for an answer from the voters: not asked since this server synced",
+    );
+    let mut plan = heard_before.plan();
+    plan.actions = exchange;
+    let broken = violations(&heard_before.snapshot, &heard_before.policy, &plan);
+    assert!(!broken.is_empty(), "{plan}");
 }
 
 #[test]

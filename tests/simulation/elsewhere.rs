@@ -67,6 +67,7 @@ pub async fn look(heard: &mut Heard, region: &Shared, m: usize, limit: Duration)
         (id.clone(), probe)
     });
     heard.peers = probes.collect();
+    heard.peers_asked = Some(region.at(region.now));
 }
 
 fn unreachable(why: &str) -> Probe {

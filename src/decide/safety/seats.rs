@@ -33,6 +33,7 @@ pub fn may_give_way(view: View, seen: &Ensemble, voter: ServerId, newcomer: &Ser
     let count = |at: &str| seen.voters().filter(|s| zone(view, s) == Some(at)).count();
     let majority = seen.voter_count() / 2 + 1;
     newcomer.role == Role::Participant
+        && view.peers_are_fresh()
         && all_serve(view, seen)
         && !leads(view, voter)
         && count(crowded) >= majority
