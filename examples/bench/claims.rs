@@ -69,6 +69,7 @@ impl AgentWorld for Claimant {
             disk: known(Disk::default()),
             service: known(Service::Stopped),
             running_since: None,
+            published: None,
             server: Probe::Unreachable {
                 why: "it is not there".to_owned(),
             },

@@ -44,6 +44,9 @@ pub struct Policy {
     /// How long ago an instance must have been recorded for its absence from a complete answer
     /// to prove its termination.
     pub absence_proof: Duration,
+    /// Whether the agent beside the leader publishes figures.
+    #[serde(default)]
+    pub figures: bool,
 }
 
 /// Long enough for a replacement to boot and to sync, well below a hook's limits.

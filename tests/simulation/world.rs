@@ -332,6 +332,7 @@ impl World for Simulated {
             running_since,
             server,
             peers: self.heard.peers.clone(),
+            published: None,
         };
         if let Some(mutation) = self.mutation {
             mutation.distort(&mut snapshot);
