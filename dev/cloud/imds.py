@@ -22,11 +22,19 @@ MAX_TTL = 21600
 class Metadata:
     """Every instance's metadata server, and the answers that a test has put in their place.
 
-    `describe(address)` is the instance that has this address now, as `Aws.instances` lists it.
+    `describe(address)` is the instance that has this address now, as `Aws.instances` lists it;
+    `user_data(instance)` what its launch template gives to it.
     """
 
-    def __init__(self, port: int, region: str, describe: Callable[[str], dict | None]):
+    def __init__(
+        self,
+        port: int,
+        region: str,
+        describe: Callable[[str], dict | None],
+        user_data: Callable[[str], str | None],
+    ):
         self.port = port
+        self._user_data = user_data
         self._region = region
         self._describe = describe
         self._lock = threading.Lock()
@@ -111,6 +119,9 @@ class Metadata:
         if target:
             meta["autoscaling/target-lifecycle-state"] = target
         answers = {f"/latest/meta-data/{path}": body for path, body in meta.items()}
+        user_data = self._user_data(instance["id"])
+        if user_data:
+            answers["/latest/user-data"] = user_data
         answers["/latest/dynamic/instance-identity/document"] = json.dumps(
             {
                 "accountId": "123456789012",
