@@ -21,11 +21,12 @@ from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 import faithful
 import stack
-from faults import Reply
+from faults import Call, Reply
 from front import CONTROL_KEY
 from group import Group
 from instances import Instances
 from log_streams import LogStreams
+from rights import Request, request_of
 
 MAX_SIZE = 1000
 
@@ -229,6 +230,13 @@ class Aws:
         """What the group shall say of a member. The capacity is not touched."""
         with self._lock:
             Group.of(self._asg()).hold(instance, state)
+
+    def request(self, call: Call) -> Request:
+        """What a call is about, as IAM sees it."""
+        with self._lock:
+            groups = region_backend("autoscaling", self.region).autoscaling_groups.values()
+            members = {each.instance.id: group.name for group in groups for each in group.instance_states}
+            return request_of(call, self.region, members.get, self._tags)
 
     def user_data(self, instance: str) -> str | None:
         """What the launch template gives to an instance, as its metadata tell it."""

@@ -86,6 +86,9 @@ clear_faults   fault=null                   → {applied: {NUMBER: times}}; one 
 calls          –                            → {CALLER: {"service:Action": count}}; retries count;
                                                CALLER is an instance's id or another access key
 reset_calls    –                            → {}
+restrict       policy                       → {}; from now on every call of an instance is denied
+                                               that this IAM policy (its document) does not allow
+denied         –                            → {CALLER: {"service:Action": count}}: for that reason
 """
 
 import json
@@ -101,6 +104,7 @@ from aws import Aws, subnets_of
 from faults import Rule, access_key
 from front import Front
 from imds import Metadata
+from rights import Policy
 
 OF_AN_INSTANCE = ("set_instance_health", "terminate_instance_in_auto_scaling_group")
 TESTER = {"access_key": "ASIATESTER0000000000", "secret_key": "emulated"}
@@ -227,6 +231,14 @@ class Cloud:
 
     def calls(self):
         return self._front.calls([each["id"] for each in self._aws.instances()])
+
+    def restrict(self, policy: dict):
+        allowed = Policy(policy)
+        tester = TESTER["access_key"]
+        self._front.restrict(lambda call: call.key == tester or allowed.allows(self._aws.request(call)))
+
+    def denied(self):
+        return self._front.denied([each["id"] for each in self._aws.instances()])
 
     def reset_calls(self):
         self._front.reset_calls()

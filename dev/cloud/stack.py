@@ -2,16 +2,18 @@
 
 moto finds a model of a resource type by its class; these are of the types that it lacks. Beside
 them: a group's lifecycle hooks are there before its first instance, an update changes a group
-instead of making another, and a load balancer is of the type that the template says.
+instead of making another, also when its launch template alone changes, and a load balancer is of
+the type that the template says.
 
-Not simulated: the template's rules and its parameters' patterns, and retained resources of a
-stack that is deleted.
+Not simulated: the template's rules and its parameters' patterns, the managed policies of a role,
+and retained resources of a stack that is deleted.
 """
 
 import json
 
 from moto.autoscaling.models import FakeAutoScalingGroup
 from moto.backends import get_backend
+from moto.cloudformation.parsing import ResourceMap
 from moto.cloudwatch.models import Dimension, Metric, MetricDataQuery, MetricStat
 from moto.core.common_models import CloudFormationModel
 from moto.elbv2.models import FakeLoadBalancer
@@ -24,6 +26,7 @@ def install():
     FakeAutoScalingGroup.create_from_cloudformation_json = classmethod(_create_group)
     FakeAutoScalingGroup.update_from_cloudformation_json = classmethod(_update_group)
     FakeLoadBalancer.create_from_cloudformation_json = classmethod(_create_load_balancer)
+    ResourceMap.build_resource_diff = _diff
 
 
 def create(client, name: str, template: str, parameters: dict[str, str]):
@@ -225,6 +228,21 @@ def _update_group(cls, original_resource, new_resource_name, cloudformation_json
         health_check_type=asked["HealthCheckType"],
     )
     return original_resource
+
+
+_moto_diff = ResourceMap.build_resource_diff
+
+
+def _diff(resources: ResourceMap, template: dict, parameters: dict | None = None) -> dict:
+    """A group follows its launch template, whose version it names."""
+    found = _moto_diff(resources, template, parameters)
+    for name, resource in template["Resources"].items():
+        known = name in resources and name not in found["Modify"]
+        if known and resource["Type"] == "AWS::AutoScaling::AutoScalingGroup":
+            named = json.dumps(resource["Properties"]["LaunchTemplate"])
+            if any(f'"{changed}"' in named for changed in found["Modify"]):
+                found["Modify"].append(name)
+    return found
 
 
 def _create_load_balancer(cls, name, template, account, region, **_):
