@@ -2,8 +2,8 @@
 
 moto finds a model of a resource type by its class; these are of the types that it lacks. Beside
 them: a group's lifecycle hooks are there before its first instance, an update changes a group
-instead of making another, also when its launch template alone changes, and a load balancer is of
-the type that the template says.
+instead of making another, also when its launch template alone changes, a load balancer is of the
+type that the template says, and a role's policies are JSON.
 
 Not simulated: the template's rules and its parameters' patterns, the managed policies of a role,
 and retained resources of a stack that is deleted.
@@ -17,8 +17,10 @@ from moto.cloudformation.parsing import ResourceMap
 from moto.cloudwatch.models import Dimension, Metric, MetricDataQuery, MetricStat
 from moto.core.common_models import CloudFormationModel
 from moto.elbv2.models import FakeLoadBalancer
+from moto.iam.models import Role
 
 import scaling_api
+from group import Group
 
 
 def install():
@@ -26,6 +28,7 @@ def install():
     FakeAutoScalingGroup.create_from_cloudformation_json = classmethod(_create_group)
     FakeAutoScalingGroup.update_from_cloudformation_json = classmethod(_update_group)
     FakeLoadBalancer.create_from_cloudformation_json = classmethod(_create_load_balancer)
+    Role.create_from_cloudformation_json = classmethod(_create_role)
     ResourceMap.build_resource_diff = _diff
 
 
@@ -210,7 +213,13 @@ def _put_hooks(name: str, template: dict, account: str, region: str):
 
 def _create_group(cls, name, template, account, region, **more):
     _put_hooks(name, template, account, region)
-    return _moto_create_group(cls, name, template, account, region, **more)
+    asg = _moto_create_group(cls, name, template, account, region, **more)
+    asked = template["Properties"]
+    defaults = dict(asked.get("InstanceMaintenancePolicy", {}))
+    if "DefaultInstanceWarmup" in asked:
+        defaults["InstanceWarmup"] = asked["DefaultInstanceWarmup"]
+    Group.of(asg).refresh_defaults = {key: int(value) for key, value in defaults.items()}
+    return asg
 
 
 def _update_group(cls, original_resource, new_resource_name, cloudformation_json, account_id, region_name):
@@ -228,6 +237,15 @@ def _update_group(cls, original_resource, new_resource_name, cloudformation_json
         health_check_type=asked["HealthCheckType"],
     )
     return original_resource
+
+
+_moto_create_role = Role.create_from_cloudformation_json.__func__
+
+
+def _create_role(cls, name, template, account, region, **more):
+    for each in template["Properties"].get("Policies", []):
+        each["PolicyDocument"] = json.dumps(each["PolicyDocument"])
+    return _moto_create_role(cls, name, template, account, region, **more)
 
 
 _moto_diff = ResourceMap.build_resource_diff

@@ -1,14 +1,23 @@
 """A stack of the shipped template is what the template says; a policy is what IAM makes of it."""
 
+import json
+import re
+import subprocess
+import sys
+import tempfile
 import unittest
 from pathlib import Path
+from urllib.request import Request as Http
+from urllib.request import urlopen
 
 from botocore.exceptions import ClientError
+from cfnlint.decode import cfn_yaml
 
 from child import Child
 from rights import Policy, Request
 
-TEMPLATE = Path(__file__).parents[2].joinpath("cloudformation/zk-bootstrap.yaml").read_text()
+PATH = Path(__file__).parents[2] / "cloudformation/zk-bootstrap.yaml"
+TEMPLATE = PATH.read_text()
 IMAGE = {"ImageId": "ami-12345678"}
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:ops"
 
@@ -74,6 +83,7 @@ class ChoicesTest(unittest.TestCase):
             LoadBalancer="yes",
             AlarmTopicArn=TOPIC,
             MetricsRetention="7",
+            ZooKeeperVersion="3.9.5",
         )
         cls.addClassCleanup(cls.cloud.close)
         cls.outputs = outputs(cls.cloud)
@@ -114,6 +124,89 @@ class ChoicesTest(unittest.TestCase):
         self.assertEqual(len(self.cloud.started["instances"]), 5)
         groups = self.cloud.client("logs").describe_log_groups()["logGroups"]
         self.assertIn(7, [each.get("retentionInDays") for each in groups])
+
+
+    def user_data(self, home: str, script: str) -> subprocess.CompletedProcess:
+        """Runs the user data, with `home` for /etc/zk-bootstrap and a script for ZooKeeper's."""
+        server = Path(home) / "zkServer.sh"
+        server.write_text(f"#!/bin/sh\n{script}\n")
+        server.chmod(0o755)
+        imds = self.cloud.started["instances"][0]["imds"]
+        seconds = {"x-aws-ec2-metadata-token-ttl-seconds": "60"}
+        token = urlopen(Http(f"{imds}/latest/api/token", method="PUT", headers=seconds)).read().decode()
+        asked = Http(f"{imds}/latest/user-data", headers={"x-aws-ec2-metadata-token": token})
+        data = urlopen(asked).read().decode()
+        data = data.replace("/usr/share/zookeeper/bin/zkServer.sh", str(server))
+        data = data.replace("/etc/zk-bootstrap", home)
+        return subprocess.run(["bash", "-c", data], capture_output=True, text=True, timeout=60)
+
+    def test_an_image_with_another_zookeeper_stays_out_and_says_so(self):
+        for script, found in (
+            ("echo Apache ZooKeeper, version 3.8.0 2024-12-29 17:54 UTC", "3.8.0"),
+            ("echo Error: no Java; exit 1", "unknown"),
+        ):
+            with self.subTest(found=found), tempfile.TemporaryDirectory(prefix="zks") as home:
+                ran = self.user_data(home, script)
+                said = f"zk-bootstrap: the image has ZooKeeper {found}, not 3.9.5: this instance stays out\n"
+                self.assertEqual((ran.returncode, ran.stderr), (1, said))
+                self.assertEqual([each.name for each in Path(home).iterdir()], ["zkServer.sh"])
+
+
+class TemplateTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        template = cfn_yaml.load(str(PATH))
+        cls.parameters, cls.resources = template["Parameters"], template["Resources"]
+
+    def test_a_parameter_that_is_wrong_is_refused_with_one_sentence(self):
+        cases = {
+            "InstanceType": (["t3.medium", "m7g.large", "u-6tb1.metal"], ["", "t3", "T3.medium", "t3.medium; x"]),
+            "ZooKeeperVersion": (["", "3.8.0", "3.9.5"], ["3.9", "v3.9.5", "latest", "3.9.5'"]),
+            "ZooKeeperHeap": (["", "512m", "4g"], ["0g", "4", "4G", "4gb", '1g"']),
+            "ClientSecurityGroupId": (["", "sg-0123456789abcdef0"], ["sg-1", "default", "SG-01234567"]),
+            "ClientCidr": (["", "10.1.0.0/16", "192.168.7.9/32"], ["0.0.0.0/0", "10.1.0.0", "10.1.0.0/33"]),
+            "AlarmTopicArn": (
+                ["", TOPIC, "arn:aws-cn:sns:cn-north-1:123456789012:ops.fifo"],
+                ["ops", "arn:aws:sqs:eu-west-1:123456789012:ops"],
+            ),
+        }
+        patterns = {name for name, each in self.parameters.items() if "AllowedPattern" in each}
+        self.assertEqual(patterns, set(cases))
+        for name, (right, wrong) in cases.items():
+            asked = self.parameters[name]
+            fits = [text for text in right + wrong if re.fullmatch(asked["AllowedPattern"], text)]
+            self.assertEqual(fits, right, name)
+
+    def test_every_limit_on_a_parameter_has_its_sentence(self):
+        for name, asked in self.parameters.items():
+            limited = {"AllowedPattern", "MinValue"} & set(asked) or len(asked.get("AllowedValues", [])) > 2
+            if limited:
+                self.assertRegex(asked["ConstraintDescription"], "^must be ", name)
+
+    def test_metadata_are_asked_with_a_token_from_the_instance_itself_and_the_disk_is_encrypted(self):
+        data = self.resources["Template"]["Properties"]["LaunchTemplateData"]
+        options = data["MetadataOptions"]
+        self.assertEqual((options["HttpTokens"], options["HttpPutResponseHopLimit"]), ("required", 1))
+        self.assertIs(data["BlockDeviceMappings"][0]["Ebs"]["Encrypted"], True)
+
+    def test_the_register_outlives_the_stack(self):
+        register = self.resources["Register"]
+        self.assertEqual(register["DeletionPolicy"], "RetainExceptOnCreate")
+        self.assertEqual(register["UpdateReplacePolicy"], "Retain")
+        self.assertNotIn("RetentionInDays", register["Properties"])
+
+    def test_whoever_judges_templates_has_nothing_to_say(self):
+        self.assertEqual(self.judged(TEMPLATE), [])
+        typo = TEMPLATE.replace("RetentionInDays", "RetentionInDay")
+        self.assertIn("RetentionInDay", json.dumps(self.judged(typo)))
+
+    def judged(self, template: str) -> list:
+        judge = Path(sys.executable).with_name("cfn-lint")
+        with tempfile.NamedTemporaryFile("w", prefix="zks", suffix=".yaml") as file:
+            file.write(template)
+            file.flush()
+            command = [judge, "--include-checks", "I", "--format", "json", "--", file.name]
+            return json.loads(subprocess.run(command, capture_output=True, text=True).stdout)
 
 
 class PolicyTest(unittest.TestCase):

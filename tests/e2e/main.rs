@@ -12,6 +12,7 @@ mod leaving;
 mod recovery;
 mod replacement;
 mod service_manager;
+mod stack;
 mod stage;
 mod the_group_itself;
 mod the_world_itself;
