@@ -3,7 +3,7 @@
 Sources, as of November 2026: IAM User Guide, "Policy evaluation logic", "IAM JSON policy elements:
 Condition operators", "Multivalued context keys"; Service Authorization Reference, the resources of
 CloudWatch Logs, EC2 and EC2 Auto Scaling. Only Allow statements, and the operators that are used
-here; what a call is about is known for the calls of the agents, and any other one is on "*".
+here; what a call is about is known for the calls of the instances, and any other one is on "*".
 """
 
 import json
@@ -51,6 +51,8 @@ def request_of(call: Call, region: str, group_of, tags_of) -> Request:
         if call.action == "PutLogEvents":
             resource += f":log-stream:{asked['logStreamName']}"
         return Request(call.name, [resource], context)
+    if call.service == "secretsmanager":
+        return Request(call.name, [json.loads(call.body)["SecretId"]], context)
     form = {key: values[0] for key, values in parse_qs(call.body.decode()).items()}
     if call.service == "autoscaling" and not call.reads:
         group = form.get("AutoScalingGroupName") or group_of(form["InstanceId"])

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -10,6 +11,7 @@ from pathlib import Path
 from urllib.request import Request as Http
 from urllib.request import urlopen
 
+import boto3
 from botocore.exceptions import ClientError
 from cfnlint.decode import cfn_yaml
 
@@ -207,6 +209,44 @@ class TemplateTest(unittest.TestCase):
             file.flush()
             command = [judge, "--include-checks", "I", "--format", "json", "--", file.name]
             return json.loads(subprocess.run(command, capture_output=True, text=True).stdout)
+
+
+class DocumentationTest(unittest.TestCase):
+    GUIDE = PATH.parents[1] / "docs/deploy.md"
+
+    def commands(self) -> list[list[str]]:
+        blocks = re.findall(r"```console\n(.*?)```", self.GUIDE.read_text(), re.DOTALL)
+        lines = "".join(blocks).splitlines()
+        return [shlex.split(line.removeprefix("$ ")) for line in lines]
+
+    def test_every_command_of_the_guide_is_one(self):
+        commands = self.commands()
+        self.assertGreaterEqual(len(commands), 6)
+        for aws, service, command, *rest in commands:
+            with self.subTest(command=command):
+                self.assertEqual(aws, "aws")
+                given = {word.removeprefix("--").replace("-", "") for word in rest if word[:2] == "--"}
+                self.assertLessEqual(given - {"query"}, self.options(service, command, rest))
+
+    def options(self, service: str, command: str, rest: list[str]) -> set[str]:
+        """The options that a command takes, without their hyphens."""
+        if command == "deploy":
+            # The command line's own, which no service's model has.
+            overridden = {word.split("=")[0] for word in rest if re.match("[A-Z][A-Za-z]+=", word)}
+            self.assertLessEqual(overridden, set(cfn_yaml.load(str(PATH))["Parameters"]))
+            return {"stackname", "templatefile", "capabilities", "parameteroverrides"}
+        client = boto3.client(service, region_name="eu-west-1")
+        if command == "wait":
+            waiter = rest[0].replace("-", "_")
+            self.assertIn(waiter, client.waiter_names)
+            command = "describe-stacks"
+        operation = client.meta.method_to_api_mapping[command.replace("-", "_")]
+        model = client.meta.service_model.operation_model(operation)
+        return {name.lower() for name in model.input_shape.members}
+
+    def test_every_parameter_is_explained(self):
+        explained = set(re.findall(r"`([A-Z][A-Za-z]+)`", self.GUIDE.read_text().split("### The two")[0]))
+        self.assertLessEqual(set(cfn_yaml.load(str(PATH))["Parameters"]), explained)
 
 
 class PolicyTest(unittest.TestCase):

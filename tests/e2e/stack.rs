@@ -20,8 +20,11 @@ fn restricted(net: &str) -> Stage {
         "ZooKeeperHeap": "128m",
     });
     let mut world = stack(net, image(), parameters);
-    let policy = role_policy(&mut world);
-    world.cloud.tell("restrict", json!({ "policy": policy }));
+    let mut role = role_policy(&mut world, "agent");
+    let boot = role_policy(&mut world, "boot")["Statement"].take();
+    let statements = role["Statement"].as_array_mut().expect("statements");
+    statements.extend(boot.as_array().cloned().expect("statements"));
+    world.cloud.tell("restrict", json!({ "policy": role }));
     world
 }
 
@@ -36,9 +39,9 @@ fn output(world: &mut World, key: &str) -> String {
     value.as_str().expect("a text").to_owned()
 }
 
-/// The agent's part of the instances' role.
-fn role_policy(world: &mut World) -> Value {
-    let policy = json!({ "RoleName": output(world, "RoleName"), "PolicyName": "agent" });
+/// A part of the instances' role: the agent's, or what the first boot needs.
+fn role_policy(world: &mut World, part: &str) -> Value {
+    let policy = json!({ "RoleName": output(world, "RoleName"), "PolicyName": part });
     let mut answer = world.cloud.call("iam", "get_role_policy", policy);
     answer["PolicyDocument"].take()
 }
@@ -84,7 +87,7 @@ fn figures(world: &mut World) -> Option<Value> {
 fn the_instances_of_a_stack_become_an_ensemble_and_a_new_image_rolls_through() {
     let mut world = restricted("127.47.1");
     let writer = world.writer();
-    let granted = role_policy(&mut world);
+    let granted = role_policy(&mut world, "agent");
     assert_eq!(granted, iam_policy(&mut world), "the role is the least");
     assert_eq!(world.await_ensemble(LATE).voters.len(), 3);
     let old = world.ids();
@@ -138,7 +141,9 @@ fn the_instances_of_a_stack_become_an_ensemble_and_a_new_image_rolls_through() {
     writer.await_more(20, SOON);
     world.assert_nothing_lost(&writer.finish());
 
-    let unused = &actions(&granted) - &called(&mut world);
+    let called = called(&mut world);
+    assert!(called.contains("secretsmanager:GetSecretValue"));
+    let unused = &actions(&granted) - &called;
     // The stack has made the log group; nothing was wrong with a disk or a server; and a refresh that
     // launches first need not leave a moment in which no voter could be spared.
     let only = [
