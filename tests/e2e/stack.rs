@@ -129,9 +129,13 @@ fn the_instances_of_a_stack_become_an_ensemble_and_a_new_image_rolls_through() {
     world.cloud.call("cloudformation", "update_stack", update);
     world.cloud.refresh(json!({}));
     world.await_refresh("Successful", 2 * LATE);
+    // The last of them is still leaving.
+    world.await_that("the old instances to be gone", LATE, |world| {
+        let ids = world.ids();
+        ids.iter().all(|id| !old.contains(id)).then_some(())
+    });
     assert_eq!(world.await_ensemble(SOON).voters.len(), 3);
     let new = world.ids();
-    assert!(new.iter().all(|id| !old.contains(id)), "{old:?} {new:?}");
     let all = world
         .cloud
         .call("ec2", "describe_instances", json!({ "InstanceIds": new }));
