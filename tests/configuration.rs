@@ -141,6 +141,10 @@ const BROKEN: &[(&str, &str)] = &[
         "config.toml:2: register.log_group is \"aws/zookeeper\", but AWS keeps \"aws/\" for itself",
     ),
     (
+        "[metrics]\nlog_group = \"/zookeeper/{group}\"",
+        "config.toml:2: metrics.log_group is the register's, which must never expire: figures need a log group of their own",
+    ),
+    (
         "[register]\nclaim_grace = \"60s\"",
         "config.toml:2: register.claim_grace is \"60s\", but must be from \"90s\" to \"1h\"",
     ),
@@ -601,6 +605,9 @@ aws = "60s"                                        # default
 probe_deadline = "1s"                              # default
 aws_deadline = "10s"                               # default
 backoff_max = "30s"                                # default
+
+[metrics]
+# log_group is not set                             # default
 
 [aws]
 # endpoint is not set                              # default

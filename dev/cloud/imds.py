@@ -15,6 +15,7 @@ from http_server import Handler, Server
 
 ROLE = "zookeeper"
 TOKEN = "/latest/api/token"
+USER_DATA = "/latest/user-data"
 TTL = "x-aws-ec2-metadata-token-ttl-seconds"
 MAX_TTL = 21600
 
@@ -22,11 +23,19 @@ MAX_TTL = 21600
 class Metadata:
     """Every instance's metadata server, and the answers that a test has put in their place.
 
-    `describe(address)` is the instance that has this address now, as `Aws.instances` lists it.
+    `describe(address)` is the instance that has this address now, as `Aws.instances` lists it;
+    `user_data(instance)` what its launch template gives to it.
     """
 
-    def __init__(self, port: int, region: str, describe: Callable[[str], dict | None]):
+    def __init__(
+        self,
+        port: int,
+        region: str,
+        describe: Callable[[str], dict | None],
+        user_data: Callable[[str], str | None],
+    ):
         self.port = port
+        self._user_data = user_data
         self._region = region
         self._describe = describe
         self._lock = threading.Lock()
@@ -81,7 +90,10 @@ class Metadata:
         if replaced:
             return replaced
         instance = self._describe(address)
-        body = instance and self._answers(instance).get(_normal(path))
+        if instance and _normal(path) == USER_DATA:
+            body = self._user_data(instance["id"])
+        else:
+            body = instance and self._answers(instance).get(_normal(path))
         return _text(404, "Not Found") if body is None else _text(200, body)
 
     def _replaced(self, address: str, path: str) -> Reply | None:

@@ -1,6 +1,7 @@
 //! The command line: what an operator types, and the exit codes.
 
 pub mod commands;
+pub mod iam_policy;
 pub mod log;
 pub mod recover;
 pub mod run;
@@ -67,6 +68,8 @@ pub enum Command {
     Recover(RecoverArgs),
     /// Read the configuration, judge it, and print each value with its origin.
     CheckConfig,
+    /// Print the least IAM policy for the features that are switched on, in JSON.
+    IamPolicy(iam_policy::Options),
 }
 
 /// Options of `plan` and --dry-run.

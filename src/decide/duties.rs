@@ -10,11 +10,7 @@ use crate::model::ensemble::Ensemble;
 use crate::model::id::ServerId;
 use crate::model::plan::{Action, Next, Plan, Situation, Waiting};
 use crate::model::probe::{Mode, Serving};
-
-/// The tag with the server id, and the one with the time at which the server first served as a
-/// voter; both as zookeeper-on-aws wrote them.
-const ID_TAG: &str = "zookeeper_id";
-const FINISHED_TAG: &str = "bootstrap_finished_time";
+use crate::model::rights::{FINISHED_TAG, ID_TAG};
 
 /// The duties of a serving member: its tags, its journal, and beside the leader the removal of
 /// those whom nobody replaces.

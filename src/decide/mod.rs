@@ -7,6 +7,7 @@ mod budget;
 mod duties;
 pub mod evidence;
 pub mod fate;
+mod figures;
 mod files;
 mod formation;
 mod health;
@@ -36,7 +37,10 @@ use self::view::View;
 /// What this instance should do now.
 pub fn plan(snapshot: &Snapshot, policy: &Policy) -> Plan {
     match View::new(snapshot, policy) {
-        Ok(view) => hooks::attend(view, health::judge_disk(view, recognise(view))),
+        Ok(view) => {
+            let plan = health::judge_disk(view, recognise(view));
+            figures::attend(view, hooks::attend(view, plan))
+        }
         Err(waiting) => waits(Situation::Blind, waiting),
     }
 }

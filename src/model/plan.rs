@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::claim::{ClaimName, Milestone, Slot};
 use super::disk::{Identity, Stuck};
 use super::ensemble::Ensemble;
+use super::figures::Figures;
 use super::fleet::Transition;
 use super::history::Testimony;
 use super::id::{ConfigVersion, InstanceId, ServerId};
@@ -198,6 +199,11 @@ pub enum Action {
     ReportUnhealthy {
         /// What cannot be mended here.
         why: String,
+    },
+    /// Publish figures of the ensemble.
+    PublishFigures {
+        /// The figures.
+        figures: Figures,
     },
 }
 

@@ -47,6 +47,9 @@ pub struct Policy {
     /// How long ago an instance must have been recorded for its absence from a complete answer
     /// to prove its termination.
     pub absence_proof: Duration,
+    /// Whether the agent beside the leader publishes figures.
+    #[serde(default)]
+    pub figures: bool,
 }
 
 /// Five survive the loss of two; with each further one, every write waits for one more disk.

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::answer;
 use crate::agent::{Heard, chain};
+use crate::aws::figures::FigureLog;
 use crate::aws::fleet::{Reader, Scheme, group_of};
 use crate::aws::group::Group;
 use crate::aws::register::Log;
@@ -35,6 +36,8 @@ pub struct Aws {
     pub configuration: SdkConfig,
     pub scheme: Scheme,
     pub log: Log,
+    /// Where figures go, if they are published.
+    pub figures: Option<FigureLog>,
     reader: Reader,
 }
 
@@ -156,10 +159,13 @@ impl Aws {
             Scheme::Tags { value, .. } => value,
         };
         let log = Log::new(&configuration, settings.log_group(name));
+        let figures = settings.metrics_log_group(name);
+        let figures = figures.map(|group| FigureLog::new(&configuration, group, name.clone()));
         Ok(Aws {
             configuration,
             scheme,
             log,
+            figures,
             reader,
         })
     }

@@ -50,6 +50,8 @@ pub struct RealWorld {
     me: Option<Me>,
     elsewhere: Elsewhere,
     claiming: BTreeMap<ClaimName, Instant>,
+    /// When figures were last published; absent for those who only look.
+    published: Option<Timestamp>,
     ready: bool,
 }
 
@@ -117,6 +119,7 @@ impl RealWorld {
             metadata: imds::client().map_err(StartError::Aws)?,
             elsewhere: Elsewhere::default(),
             claiming: BTreeMap::new(),
+            published: (secrecy == Secrecy::Required).then(clock::now),
             me: None,
             ready: false,
             settings,
@@ -226,6 +229,7 @@ impl agent::World for RealWorld {
             server,
             peers: self.elsewhere.heard.peers.clone(),
             peers_asked: self.elsewhere.heard.peers_asked,
+            published: self.published,
         }
     }
 

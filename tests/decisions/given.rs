@@ -103,6 +103,7 @@ pub fn given(me: char, peers: &str) -> Given {
         disk: known(Disk::default()),
         service: known(Service::Stopped),
         running_since: None,
+        published: None,
         server: Probe::Unreachable {
             why: "connection refused".to_owned(),
         },

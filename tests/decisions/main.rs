@@ -2,6 +2,7 @@
 
 mod disks;
 mod evidence;
+mod figures;
 mod founding;
 mod given;
 mod health;

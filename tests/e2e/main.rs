@@ -13,6 +13,7 @@ mod recovery;
 mod replacement;
 mod seats;
 mod service_manager;
+mod stack;
 mod stage;
 mod the_group_itself;
 mod the_world_itself;

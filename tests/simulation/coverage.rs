@@ -136,5 +136,6 @@ fn kind(action: &Action) -> &'static str {
         Action::Heartbeat { .. } => "send a heartbeat",
         Action::Protect { .. } => "protect",
         Action::ReportUnhealthy { .. } => "report itself",
+        Action::PublishFigures { .. } => "publish figures",
     }
 }

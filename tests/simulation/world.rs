@@ -333,6 +333,7 @@ impl World for Simulated {
             server,
             peers: self.heard.peers.clone(),
             peers_asked: self.heard.peers_asked,
+            published: None,
         };
         if let Some(mutation) = self.mutation {
             mutation.distort(&mut snapshot);

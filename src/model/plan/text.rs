@@ -96,6 +96,7 @@ impl fmt::Display for Action {
             Action::ReportUnhealthy { why } => {
                 write!(f, "report this instance as unhealthy: {why}")
             }
+            Action::PublishFigures { figures } => write!(f, "publish figures: {figures}"),
         }
     }
 }
