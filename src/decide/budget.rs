@@ -21,7 +21,10 @@ pub fn protect(view: View, fleet: &Fleet, committed: &Ensemble) -> Option<Action
         return None;
     }
     let serving = committed.voters().filter(|s| view.serves(s)).count();
-    let scarce = serving <= committed.quorum();
+    let wanted = view.policy.wanted_voters(fleet.desired);
+    // Where all is well, one too many can leave whatever remains.
+    let spared = serving == voters && voters > wanted.max(view.policy.floor);
+    let scarce = serving <= committed.quorum() && !spared;
     let wrong = |protected: bool| -> BTreeSet<InstanceId> {
         let wrong = fleet.instances.iter().filter(|(_, instance)| {
             let role = instance.address.and_then(|at| Some(committed.at(at)?.role));

@@ -147,6 +147,16 @@ fn is_of(view: View, lineage: &Lineage, server: ServerId) -> bool {
     })
 }
 
+/// Whether a generation may have begun since the claims were read: somebody testified to the loss of the
+/// one that this server started to join. A voter that names an older one is no part of the new one
+/// when it comes back.
+fn may_be_of_a_later_generation(view: View, founded: &Founded) -> bool {
+    let generation = founded.lineage.generation;
+    let testimonies = view.register().into_iter().flat_map(|r| r.claims.values());
+    let mut testimonies = testimonies.filter_map(|claim| claim.testimony.as_ref());
+    !view.register_is_fresh() && testimonies.any(|said| said.generation >= generation)
+}
+
 fn running_joiner(view: View, founded: &Founded, id: ServerId) -> Plan {
     // It was started to join an ensemble that was founded anew since: it begins again, too.
     let identity = view.disk.identity.as_ref();
@@ -157,6 +167,13 @@ fn running_joiner(view: View, founded: &Founded, id: ServerId) -> Plan {
     let told = server.serving().zip(view.committed_here());
     if let (Some((serving, committed)), Ok(fleet)) = (told, view.fleet()) {
         if serving.synced == Some(true) {
+            if may_be_of_a_later_generation(view, founded) {
+                let (whom, why) = (
+                    "CloudWatch Logs",
+                    "not read since this server synced, while the quorum was lost".to_owned(),
+                );
+                return waits(Situation::Synced, Waiting::Answer { whom, why });
+            }
             let Some(add) = seats::add(view, fleet, id, committed) else {
                 let (whom, why) = (
                     "the voters",
