@@ -4,6 +4,7 @@ mod claims;
 mod disk;
 mod health;
 mod membership;
+mod seats;
 
 use std::fmt;
 

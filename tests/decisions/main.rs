@@ -11,3 +11,4 @@ mod leaving;
 mod membership;
 mod recovery;
 mod safety;
+mod seats;

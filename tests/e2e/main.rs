@@ -11,6 +11,7 @@ mod founding;
 mod leaving;
 mod recovery;
 mod replacement;
+mod seats;
 mod service_manager;
 mod stack;
 mod stage;

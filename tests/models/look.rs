@@ -98,6 +98,7 @@ impl Eyes {
             published: None,
             server: self.probe(state, m),
             peers: peers.collect(),
+            peers_asked: Some(ago(0)),
         }
     }
 
