@@ -38,7 +38,7 @@ fn figures(view: View, committed: &Ensemble) -> Figures {
     let serving = || committed.voters().filter(|s| view.serves(s)).count();
     Figures {
         voters: committed.voter_count(),
-        wanted_voters: desired.and_then(|desired| desired.try_into().ok()),
+        wanted_voters: desired.map(|desired| view.policy.wanted_voters(Some(desired))),
         serving_voters: fleet.map(|_| serving()),
         generation: view.generation(),
         recovered: u8::from(is_recovered(view)),

@@ -10,7 +10,7 @@ use serde::Serialize;
 pub struct Figures {
     /// The voters of the committed config.
     pub voters: usize,
-    /// The voters that there shall be: the group's desired capacity, where it is known.
+    /// The voters that there shall be, where the group's desired capacity is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub wanted_voters: Option<usize>,
     /// The voters of the committed config whose servers answered that they serve; absent while EC2
