@@ -3,6 +3,7 @@
 pub mod claim;
 pub mod disk;
 pub mod ensemble;
+pub mod facts;
 pub mod fleet;
 pub mod history;
 pub mod id;

@@ -126,6 +126,11 @@ impl Elsewhere {
         self.heard.peers = asked.join_all().await.into_iter().collect();
     }
 
+    /// The clients, for the one who looks, if AWS could be asked.
+    pub fn connected(&self) -> Option<&Aws> {
+        self.aws.as_ref()
+    }
+
     /// The clients, for the one who acts: a plan that needs them was made from their answers.
     pub fn aws(&mut self) -> Result<&mut Aws, &'static str> {
         self.aws.as_mut().ok_or("AWS was not asked yet")

@@ -1,6 +1,7 @@
 //! The real world: this instance and what can be heard of the others, behind [`agent::World`].
 
 mod apply;
+mod checkup;
 mod elsewhere;
 mod leave;
 

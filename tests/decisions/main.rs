@@ -1,6 +1,7 @@
 //! The decisions as sentences: what is given, and the whole printed plan.
 
 mod disks;
+mod doctor;
 mod evidence;
 mod founding;
 mod given;
