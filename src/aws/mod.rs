@@ -6,6 +6,7 @@ pub mod group;
 mod hooks;
 pub mod imds;
 mod instance;
+pub mod names;
 pub mod record;
 pub mod register;
 pub mod tags;

@@ -3,6 +3,7 @@
 pub mod commands;
 pub mod doctor;
 pub mod log;
+pub mod names;
 pub mod recover;
 pub mod run;
 
@@ -66,6 +67,8 @@ pub enum Command {
     Status(StatusArgs),
     /// Show what the survivors of a lost quorum have, and give leave to recover from them.
     Recover(RecoverArgs),
+    /// Print the servers as a client of ZooKeeper is given them: each address with its port.
+    ConnectionString,
     /// Look for what does not work, or may fail when it is needed; changes nothing. Exit code 2:
     /// errors, 3: warnings.
     Doctor(DoctorArgs),

@@ -2,6 +2,7 @@
 
 use super::files::Literal;
 use super::judge;
+use super::names;
 use super::reader::Reader;
 use super::{
     Aws, Choices, Manager, Membership, Pacing, Register, Scheme, Service, Settings, ZooKeeper,
@@ -20,6 +21,7 @@ pub(super) fn settings(reader: &mut Reader) -> Settings {
         zookeeper: zookeeper(reader),
         service: service(reader),
         policy: policy(reader),
+        names: names::names(reader),
         pace: pace(reader),
         aws: Aws {
             endpoint: reader.optional("aws.endpoint", judge::endpoint),
@@ -152,6 +154,7 @@ fn pace(reader: &mut Reader) -> Pacing {
 /// Values that are right by themselves and wrong with others.
 fn together(reader: &mut Reader, settings: &Settings) {
     scheme(reader, &settings.membership);
+    names::together(reader, &settings.names);
     let ZooKeeper {
         client_port,
         quorum_port,

@@ -15,6 +15,7 @@ pub mod identity;
 mod joiner;
 mod leave;
 mod membership;
+mod names;
 mod newcomer;
 pub mod overview;
 mod quorum;
@@ -34,7 +35,10 @@ use self::view::View;
 /// What this instance should do now.
 pub fn plan(snapshot: &Snapshot, policy: &Policy) -> Plan {
     match View::new(snapshot, policy) {
-        Ok(view) => hooks::attend(view, health::judge_disk(view, recognise(view))),
+        Ok(view) => {
+            let plan = health::judge_disk(view, recognise(view));
+            names::attend(view, hooks::attend(view, plan))
+        }
         Err(waiting) => waits(Situation::Blind, waiting),
     }
 }

@@ -7,6 +7,7 @@ pub mod facts;
 pub mod fleet;
 pub mod history;
 pub mod id;
+pub mod names;
 pub mod plan;
 pub mod policy;
 pub mod probe;

@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 
 use super::RealWorld;
 use crate::agent::{ApplyError, Outcome};
+use crate::aws::names::Published;
 use crate::aws::record::Record;
 use crate::aws::register::Created;
 use crate::aws::tags;
@@ -18,6 +19,7 @@ use crate::model::ensemble::Ensemble;
 use crate::model::fleet::Me;
 use crate::model::history::Testimony;
 use crate::model::id::{ConfigVersion, ServerId};
+use crate::model::names::Names;
 use crate::model::plan::Action;
 use crate::zookeeper::java_env::java_env;
 use crate::zookeeper::reconfig::{Answered, reconfig};
@@ -82,6 +84,7 @@ pub async fn apply(world: &mut RealWorld, action: &Action) -> Applied {
             instances,
             protected,
         } => world.protect(instances, *protected).await,
+        Action::Publish { names, replaces } => world.publish(names, *replaces).await,
         Action::ReportUnhealthy { why: _ } => world.report_unhealthy().await,
     }
 }
@@ -184,6 +187,21 @@ impl RealWorld {
         tags::set(&self.elsewhere.aws()?.configuration, &me, &tags).await?;
         self.elsewhere.heard.note_tags(&me, tags);
         Ok(Outcome::Done)
+    }
+
+    async fn publish(&mut self, names: &Names, replaces: Option<(u32, ConfigVersion)>) -> Applied {
+        let publisher = self.elsewhere.aws()?.publisher.as_ref();
+        let publisher = publisher.ok_or("no names are to be published")?;
+        let published = publisher.publish(names, replaces).await;
+        let heard = &mut self.elsewhere.heard;
+        heard.names_are_outdated();
+        Ok(match published? {
+            Published::Now => {
+                heard.note_names(names.clone(), clock::now());
+                Outcome::Done
+            }
+            Published::Overtaken(by) => Outcome::Overtaken { by },
+        })
     }
 
     fn move_data_aside(&self) -> Applied {

@@ -220,6 +220,7 @@ impl agent::World for RealWorld {
             notice: answer(notice),
             fleet: self.elsewhere.heard.fleet.clone(),
             register: self.elsewhere.heard.register.clone(),
+            names: self.elsewhere.heard.names.clone(),
             claiming: self.claiming.keys().copied().collect::<BTreeSet<_>>(),
             disk,
             service: answer(service),

@@ -93,6 +93,15 @@ impl fmt::Display for Action {
                 let instances = listed(instances, ", ");
                 write!(f, "take the protection from scale-in off: {instances}")
             }
+            Action::Publish { names, replaces } => {
+                write!(f, "publish the names of {names}")?;
+                replaces.map_or(Ok(()), |(generation, version)| {
+                    write!(
+                        f,
+                        ", in place of generation {generation}, version {version}"
+                    )
+                })
+            }
             Action::ReportUnhealthy { why } => {
                 write!(f, "report this instance as unhealthy: {why}")
             }
