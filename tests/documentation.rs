@@ -64,7 +64,7 @@ fn iam_actions(text: &str) -> BTreeSet<String> {
     let quoted = text.split('"').skip(1).step_by(2);
     let is_action = |word: &&str| {
         let (service, action) = word.split_once(':').unwrap_or_default();
-        ["autoscaling", "ec2", "logs"].contains(&service)
+        ["autoscaling", "ec2", "logs", "route53", "ssm"].contains(&service)
             && action.chars().all(char::is_alphanumeric)
     };
     quoted.filter(is_action).map(str::to_owned).collect()
@@ -74,12 +74,17 @@ fn iam_actions(text: &str) -> BTreeSet<String> {
 fn the_rights_in_the_readme_are_those_of_the_calls_that_are_made() {
     let policy = blocks(&text("README.md"), "json").remove(0);
     serde_json::from_str::<serde_json::Value>(&policy).expect("the policy is JSON");
-    let sources = std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/aws"));
-    let sources = sources
-        .expect("src/aws")
-        .map(|entry| entry.expect("a file"));
-    let code: String = sources
-        .map(|file| std::fs::read_to_string(file.path()).expect("a source"))
+    let mut files = Vec::new();
+    let mut paths = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src/aws")];
+    while let Some(path) = paths.pop() {
+        match std::fs::read_dir(&path) {
+            Ok(entries) => paths.extend(entries.map(|entry| entry.expect("a file").path())),
+            Err(_) => files.push(path),
+        }
+    }
+    let code: String = files
+        .iter()
+        .map(|file| std::fs::read_to_string(file).expect("a source"))
         .flat_map(|source| source.lines().map(str::to_owned).collect::<Vec<_>>())
         .filter(|line| !line.trim_start().starts_with("//"))
         .collect::<Vec<_>>()

@@ -19,6 +19,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 import faithful
+import names
 from faults import Reply
 from front import CONTROL_KEY
 from group import Group
@@ -79,7 +80,7 @@ class Aws:
     def set_up(self, endpoint: str, group: str, subnets: list[str], vpc: str, tags: dict[str, str]):
         """Creates the VPC, the security group and the empty Auto Scaling group."""
         quick = Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=60)
-        for service in ("ec2", "autoscaling", "logs"):
+        for service in ("ec2", "autoscaling", "logs", "route53", "ssm"):
             self._clients[service] = boto3.client(
                 service,
                 endpoint_url=endpoint,
@@ -175,6 +176,24 @@ class Aws:
         answer = getattr(self._clients["autoscaling"], action)(**arguments)
         answer.pop("ResponseMetadata")
         return answer
+
+    def hosted_zone(self, name: str) -> str:
+        """Makes a hosted zone; its id."""
+        made = self._clients["route53"].create_hosted_zone(Name=name, CallerReference=name)
+        return made["HostedZone"]["Id"].rpartition("/")[2]
+
+    def records(self, zone: str) -> list[dict]:
+        with self._lock:
+            return names.records(region_backend("route53", "aws").get_hosted_zone(zone))
+
+    def unpublish(self, zone: str, name: str, kind: str):
+        with self._lock:
+            names.delete(region_backend("route53", "aws").get_hosted_zone(zone), name, kind)
+
+    def parameter(self, name: str) -> str | None:
+        """The value of a parameter, if it is there."""
+        found = self._clients["ssm"].get_parameters(Names=[name])["Parameters"]
+        return found[0]["Value"] if found else None
 
     def powered_off(self, instance: str):
         """The machine of an instance that was shutting down has stopped for good."""

@@ -2,6 +2,7 @@
 
 from moto.ec2.models.instances import Instance
 
+import names
 import scaling_api
 
 
@@ -9,6 +10,7 @@ def install():
     """Puts the corrections into moto's models; a second time changes nothing."""
     Instance.private_ip_address = property(_address)
     scaling_api.install()
+    names.install()
 
 
 def _address(instance) -> str | None:

@@ -67,31 +67,22 @@ pub(super) fn names(reader: &mut Reader) -> Names {
     }
 }
 
-/// Keys of another place than the chosen one are a mistake, and so are missing ones.
+/// A domain without its place is a mistake, and so is the place without its domain.
 pub(super) fn together(reader: &mut Reader, names: &Names) {
-    let of_route53 = ["names.zone_id", "names.domain", "names.ttl"];
-    let of_ssm = ["names.parameter"];
-    let (route53, ssm) = (
-        names.publish == Publish::Route53,
-        names.publish == Publish::Ssm,
-    );
-    for (keys, place, chosen) in [
-        (&of_route53[..], "route53", route53),
-        (&of_ssm[..], "ssm", ssm),
+    let route53 = names.publish == Publish::Route53;
+    for (name, set) in [
+        ("zone_id", names.zone_id.is_some()),
+        ("domain", names.domain.is_some()),
     ] {
-        for key in keys.iter().filter(|_| !chosen) {
-            if !reader.is_default(key) {
-                let what = format!("is of names.publish = {place:?}: set that, or remove it");
-                reader.wrong(key, what);
-            }
+        let key = format!("names.{name}");
+        if set && !route53 {
+            let what = "is of names.publish = \"route53\": set that, or remove it";
+            reader.wrong(&key, what);
+        } else if route53 && !set {
+            reader.wrong(
+                "names.publish",
+                format!("is \"route53\", which needs {key}"),
+            );
         }
-    }
-    let missing = [
-        ("zone_id", names.zone_id.is_none()),
-        ("domain", names.domain.is_none()),
-    ];
-    for (key, _) in missing.iter().filter(|(_, missing)| route53 && *missing) {
-        let what = format!("is \"route53\", which needs names.{key}");
-        reader.wrong("names.publish", what);
     }
 }

@@ -189,7 +189,7 @@ impl fmt::Display for Report {
         };
         writeln!(
             f,
-            "{} errors, {} warnings, {} unknown, {} ok",
+            "error: {}, warning: {}, unknown: {}, ok: {}",
             count(Verdict::Error),
             count(Verdict::Warning),
             count(Verdict::Unknown),

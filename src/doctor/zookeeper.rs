@@ -77,7 +77,7 @@ fn difference(difference: &Difference) -> Finding {
         }
     };
     let remedy = "set zookeeper.extra for a key of your own; zoo.cfg is written at the server's next \
-                  start: `systemctl stop zookeeper`, the agent starts it again";
+                  start: stop ZooKeeper's unit, and the agent starts it again";
     match zoo_keys::refusal(key) {
         Some(reason) => Topic::ZooCfg.error(format!("{what}: {key} {reason}"), remedy),
         None => Topic::ZooCfg.warning(what, remedy),

@@ -179,7 +179,7 @@ fn a_healthy_member_has_nothing_but_ok_on_every_topic() {
     assert_eq!(report.worst(), Verdict::Ok);
     let text = report.to_string();
     assert!(
-        text.ends_with("0 errors, 0 warnings, 0 unknown, 20 ok\n"),
+        text.ends_with("error: 0, warning: 0, unknown: 0, ok: 22\n"),
         "{text}"
     );
 }
@@ -234,14 +234,11 @@ fn where_aws_is_not_seen_that_is_the_error_and_what_rests_on_it_is_unknown() {
 
 #[test]
 fn an_instance_that_its_group_does_not_list_is_told() {
-    let other = given('z', "z").snapshot.me;
+    let other = given('f', "f").snapshot.me;
     let mut facts = well();
     facts.snapshot.me = other;
     let sight: Vec<Finding> = examine(&facts).findings;
-    assert_eq!(
-        sight[0].what,
-        "i-0000000z is not listed in asg:zk".replace('z', "z")
-    );
+    assert_eq!(sight[0].what, "i-0000000f is not listed in asg:zk");
 }
 
 #[test]

@@ -9,5 +9,6 @@ mod health;
 mod identity;
 mod leaving;
 mod membership;
+mod names;
 mod recovery;
 mod safety;

@@ -80,8 +80,8 @@ impl Zone {
         }
     }
 
-    /// Those of our record sets that there are. Route 53 lists a zone in the order of the labels from
-    /// the right, so that all names below the domain follow it.
+    /// Those of our record sets that there are. Route 53 lists a zone in the order of the names with
+    /// their labels reversed: first the domain, then what begins like it, all below it among that.
     async fn records(&self) -> Result<BTreeSet<RecordSet>, AwsError> {
         let mut found = BTreeSet::new();
         let mut start = Some((self.domain.clone(), None));
@@ -95,7 +95,7 @@ impl Zone {
             let page = answer.map_err(failed("route53:ListResourceRecordSets"))?;
             for set in page.resource_record_sets() {
                 let name = plain(set.name());
-                if !name.ends_with(&self.domain) {
+                if !reversed(&name).starts_with(&reversed(&self.domain)) {
                     return Ok(found);
                 }
                 if is_ours(&self.domain, &name, set.r#type().as_str()) {
@@ -109,6 +109,12 @@ impl Zone {
         }
         Ok(found)
     }
+}
+
+/// `com.example.zk` for `zk.example.com`.
+fn reversed(name: &str) -> String {
+    let labels: Vec<&str> = name.rsplit('.').collect();
+    labels.join(".")
 }
 
 /// A name as it was given: without the last dot.
