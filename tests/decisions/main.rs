@@ -1,6 +1,7 @@
 //! The decisions as sentences: what is given, and the whole printed plan.
 
 mod disks;
+mod doctor;
 mod evidence;
 mod figures;
 mod founding;
@@ -9,5 +10,6 @@ mod health;
 mod identity;
 mod leaving;
 mod membership;
+mod names;
 mod recovery;
 mod safety;

@@ -70,7 +70,7 @@ const SITUATIONS: [Situation; 15] = [
 ];
 
 /// Every kind of action there is.
-const ACTIONS: [&str; 21] = [
+const ACTIONS: [&str; 22] = [
     "create the log group",
     "claim",
     "journal",
@@ -92,6 +92,7 @@ const ACTIONS: [&str; 21] = [
     "stop",
     "add a server",
     "remove servers",
+    "publish names",
 ];
 
 fn kind(action: &Action) -> &'static str {
@@ -126,6 +127,7 @@ fn kind(action: &Action) -> &'static str {
         Action::CompleteHook { .. } => "complete a hook",
         Action::Heartbeat { .. } => "send a heartbeat",
         Action::Protect { .. } => "protect",
+        Action::Publish { .. } => "publish names",
         Action::ReportUnhealthy { .. } => "report itself",
         Action::PublishFigures { .. } => "publish figures",
     }

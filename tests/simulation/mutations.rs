@@ -44,6 +44,8 @@ pub enum Mutation {
     GoesUnheard,
     /// Believes that its server has been stuck for an hour, whatever it answers.
     RestartsTheServing,
+    /// Publishes what it planned, late, and whatever is published by then.
+    PublishesRegardless,
 }
 
 fn value<T>(answer: &mut Answer<T>) -> Option<&mut T> {
@@ -86,6 +88,7 @@ impl Mutation {
             | Mutation::KeepsForeignData
             | Mutation::SkipsTheJournal
             | Mutation::GoesUnheard
+            | Mutation::PublishesRegardless
             | Mutation::LosesItsMyId => {}
         }
     }
@@ -253,6 +256,11 @@ fn who_restarts_a_serving_server_is_caught() {
 #[test]
 fn who_goes_while_it_is_needed_is_caught() {
     is_caught(Mutation::GoesUnheard, "the quorum with it");
+}
+
+#[test]
+fn who_publishes_regardless_is_caught() {
+    is_caught(Mutation::PublishesRegardless, "names go back");
 }
 
 #[test]

@@ -94,6 +94,6 @@ impl History {
             let config: Vec<_> = config.voters().collect();
             return Some(format!("{voters} voters for {counted:?}: {config:?}"));
         }
-        None
+        region.outdated_names()
     }
 }
