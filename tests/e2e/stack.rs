@@ -94,7 +94,7 @@ fn the_instances_of_a_stack_become_an_ensemble_and_a_new_image_rolls_through() {
     for id in &old {
         world.await_lifecycle(id, Some("InService"), SOON);
         let home = world.at(id).home.clone();
-        let secret = fs::read_to_string(home.join("super")).expect("a secret");
+        let secret = fs::read_to_string(home.join("secret")).expect("a secret");
         assert_eq!(secret.trim_end().len(), 40, "the generated one");
         let told = fs::read_to_string(home.join("systemctl.log"));
         assert_eq!(

@@ -49,7 +49,7 @@ impl Instance {
         for directory in ["conf", "data", "logs"] {
             fs::create_dir_all(home.join(directory)).expect("a directory");
         }
-        fs::write(home.join("super"), format!("{SECRET}\n")).expect("a file");
+        fs::write(home.join("secret"), format!("{SECRET}\n")).expect("a file");
         fs::write(home.join("config.toml"), configuration(&home, image)).expect("a file");
         let environment = [
             ("AWS_ENDPOINT_URL", endpoint.to_owned()),
@@ -233,7 +233,7 @@ fn configuration(home: &Path, image: &Image) -> String {
 client_bind = "instance"
 data_dir = "{home}/data"
 conf_dir = "{home}/conf"
-super_secret_file = "{home}/super"
+super_secret_file = "{home}/secret"
 
 [service]
 manager = "zkserver"

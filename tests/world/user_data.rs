@@ -19,6 +19,7 @@ impl Instance {
         let home = self.home.display().to_string();
         for (theirs, ours) in [
             ("/etc/zk-bootstrap", home.as_str()),
+            ("$home/super", "$home/secret"),
             ("http://169.254.169.254", &launched.imds),
             ("https://secretsmanager.eu-west-1.amazonaws.com", endpoint),
         ] {
@@ -26,7 +27,7 @@ impl Instance {
             script = script.replace(theirs, ours);
         }
         // What the image has, and the first boot is to replace.
-        fs::remove_file(self.home.join("super")).expect("a file");
+        fs::remove_file(self.home.join("secret")).expect("a file");
         let path = self.stub_systemctl();
         let mut command = Command::new("bash");
         command.args(["-c", &script]).stdin(Stdio::null());
