@@ -3,7 +3,9 @@
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
-use zk_bootstrap::cli::{Cli, Command, Exit, commands, doctor, iam_policy, log, names, recover, run};
+use zk_bootstrap::cli::{
+    Cli, Command, Exit, commands, doctor, iam_policy, log, names, recover, run,
+};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {

@@ -79,6 +79,7 @@ class Call:
     action: str
     key: str
     body: bytes
+    path: str = ""
 
     @property
     def name(self) -> str:
