@@ -252,10 +252,14 @@ class Aws:
 
     def request(self, call: Call) -> Request:
         """What a call is about, as IAM sees it."""
+        return request_of(call, self.region, self._group_of, self._tags)
+
+    def _group_of(self, instance: str) -> str | None:
         with self._lock:
-            groups = region_backend("autoscaling", self.region).autoscaling_groups.values()
-            members = {each.instance.id: group.name for group in groups for each in group.instance_states}
-            return request_of(call, self.region, members.get, self._tags)
+            for group in region_backend("autoscaling", self.region).autoscaling_groups.values():
+                if any(each.instance.id == instance for each in group.instance_states):
+                    return group.name
+        return None
 
     def user_data(self, instance: str) -> str | None:
         """What the launch template gives to an instance, as its metadata tell it."""
@@ -310,5 +314,6 @@ class Aws:
         return self._addresses.setdefault(instance.id, instance.private_ip)
 
     def _tags(self, instance: str) -> dict[str, str]:
-        found = self._ec2().describe_tags({"resource-id": [instance]})
+        with self._lock:
+            found = self._ec2().describe_tags({"resource-id": [instance]})
         return {tag["key"]: tag["value"] for tag in sorted(found, key=lambda tag: tag["key"])}

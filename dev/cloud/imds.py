@@ -15,6 +15,7 @@ from http_server import Handler, Server
 
 ROLE = "zookeeper"
 TOKEN = "/latest/api/token"
+USER_DATA = "/latest/user-data"
 TTL = "x-aws-ec2-metadata-token-ttl-seconds"
 MAX_TTL = 21600
 
@@ -89,7 +90,10 @@ class Metadata:
         if replaced:
             return replaced
         instance = self._describe(address)
-        body = instance and self._answers(instance).get(_normal(path))
+        if instance and _normal(path) == USER_DATA:
+            body = self._user_data(instance["id"])
+        else:
+            body = instance and self._answers(instance).get(_normal(path))
         return _text(404, "Not Found") if body is None else _text(200, body)
 
     def _replaced(self, address: str, path: str) -> Reply | None:
@@ -119,9 +123,6 @@ class Metadata:
         if target:
             meta["autoscaling/target-lifecycle-state"] = target
         answers = {f"/latest/meta-data/{path}": body for path, body in meta.items()}
-        user_data = self._user_data(instance["id"])
-        if user_data:
-            answers["/latest/user-data"] = user_data
         answers["/latest/dynamic/instance-identity/document"] = json.dumps(
             {
                 "accountId": "123456789012",

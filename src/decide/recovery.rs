@@ -39,7 +39,7 @@ pub fn plan(view: View) -> Option<Plan> {
         None => !view.disk.data && case.is_for_others_to_say(),
     };
     if !lost {
-        let config = config.filter(|_| !view.disk.data && view.service == Service::Running)?;
+        let config = config.filter(|_| runs_emptied(view))?;
         let needed = quorum::is_lost_without(view, config, &case.survivors, case.id);
         let stop = || acts(Situation::Joining, vec![Action::StopServer], Next::Here);
         // It waits for a leader that its own empty disk keeps from being elected: it must say so.
@@ -51,6 +51,12 @@ pub fn plan(view: View) -> Option<Plan> {
         plan.warnings.extend(loss);
     }
     Some(plan)
+}
+
+/// Whether this server runs, and has no data: it has written its first snapshot before it answers
+/// anybody, and it was asked before its disk was looked at.
+fn runs_emptied(view: View) -> bool {
+    view.service == Service::Running && view.snapshot.server.answered() && !view.disk.data
 }
 
 /// Tells of an emptied disk, where it keeps this server from starting: nobody but this instance can

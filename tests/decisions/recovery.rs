@@ -571,6 +571,30 @@ fn a_voter_that_testifies_to_an_empty_disk_counts_as_gone() {
     );
 }
 
+/// ZooKeeper takes the leave away before it has written its first snapshot. To stop it in between
+/// would leave an ensemble that nobody may found again.
+#[test]
+fn a_founder_is_let_be_while_it_writes_its_first_snapshot() {
+    let founder = given('a', "ab")
+        .claim("ensemble", 'a', &[Started])
+        .claim("1", 'a', &[])
+        .claim("2", 'b', &[Started])
+        .files_of(1, &[(1, 'a')])
+        .disk(|disk| disk.data = false);
+    let boots = founder.clone().runs(Probe::Unreachable {
+        why: "Connection refused".to_owned(),
+    });
+    boots.prints(
+        "situation: joining the ensemble
+         waiting for this instance's server, now unreachable (Connection refused)",
+    );
+    let waits_in_vain = founder.runs(not_serving());
+    waits_in_vain.prints(
+        "situation: joining the ensemble
+         1. stop ZooKeeper",
+    );
+}
+
 #[test]
 fn who_serves_again_takes_back_that_the_quorum_is_lost() {
     given('a', "abc")

@@ -19,3 +19,4 @@ mod stage;
 mod the_group_itself;
 mod the_world_itself;
 mod trouble;
+mod upgrade;
