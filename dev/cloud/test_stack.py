@@ -94,19 +94,24 @@ class ChoicesTest(unittest.TestCase):
     def test_servers_hear_their_clients_on_2181_and_each_other_on_all_three_ports(self):
         servers, clients = self.outputs["ServerSecurityGroup"], self.outputs["ClientSecurityGroup"]
         (balancer,) = self.cloud.client("elbv2").describe_load_balancers()["LoadBalancers"]
-        ec2 = self.cloud.client("ec2")
-        (group,) = ec2.describe_security_groups(GroupIds=[servers])["SecurityGroups"]
-        heard = {
-            (each["FromPort"], each["ToPort"]): {pair["GroupId"] for pair in each["UserIdGroupPairs"]}
-            | {block["CidrIp"] for block in each["IpRanges"]}
-            for each in group["IpPermissions"]
-        }
+        (front,) = balancer["SecurityGroups"]
         expected = {
-            (2181, 2181): {servers, clients, *balancer["SecurityGroups"], "10.1.0.0/16"},
+            (2181, 2181): {servers, clients, front, "10.1.0.0/16"},
             (2888, 2888): {servers},
             (3888, 3888): {servers},
         }
-        self.assertEqual(heard, expected)
+        self.assertEqual(self.heard(servers), expected)
+        self.assertEqual(self.heard(front), {(2181, 2181): {clients, "10.1.0.0/16"}})
+
+    def heard(self, group: str) -> dict[tuple[int, int], set[str]]:
+        """Whom a security group lets in, by ports."""
+        ec2 = self.cloud.client("ec2")
+        (found,) = ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"]
+        return {
+            (each["FromPort"], each["ToPort"]): {pair["GroupId"] for pair in each["UserIdGroupPairs"]}
+            | {block["CidrIp"] for block in each["IpRanges"]}
+            for each in found["IpPermissions"]
+        }
 
     def test_the_load_balancer_is_an_internal_one_for_tcp(self):
         elb = self.cloud.client("elbv2")

@@ -10,8 +10,8 @@ use crate::model::figures::Figures;
 use crate::model::plan::{Action, Plan};
 use crate::model::probe::Mode;
 
-/// Alarms look at minutes. A look comes every ten seconds or so, and shall not fall behind them.
-const PAUSE: SignedDuration = SignedDuration::from_secs(55);
+/// Alarms look at minutes, and each shall have its figures: the next look may be ten seconds away.
+const PAUSE: SignedDuration = SignedDuration::from_secs(50);
 /// For how long a recovery is news: whoever is paged finds it, and a day later it is no alarm.
 const NEWS: SignedDuration = SignedDuration::from_hours(1);
 

@@ -28,11 +28,11 @@ fn two_of_three_serve(mode: Mode, seconds: i64) -> Given {
 
 #[test]
 fn the_agent_beside_the_leader_publishes_figures_once_a_minute() {
-    two_of_three_serve(Mode::Leader, 56).prints(
+    two_of_three_serve(Mode::Leader, 50).prints(
         "situation: a serving member
          1. publish figures: generation 1, 3 voters of 3, 2 serve",
     );
-    let early = two_of_three_serve(Mode::Leader, 50);
+    let early = two_of_three_serve(Mode::Leader, 49);
     early.prints("situation: a serving member\nnothing to do");
     assert_eq!(early.plan().next, Next::AtLeisure);
 }
