@@ -1,9 +1,9 @@
 # Every target sets up what it needs, and says what it installs before it does.
-.PHONY: help demo test check simulate chaos bench
+.PHONY: help demo test test-packages check simulate chaos bench packages
 export CARGO_TERM_COLOR ?= auto
 
 help: ## This list
-	@sed -n 's/^\([a-z]*\):.*## /  make \1 \t/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1 \t/p' $(MAKEFILE_LIST) | expand -t 20
 
 demo: ## Three instances, an ensemble, a lost leader; KEEP=1 leaves the world up
 	@dev/setup.sh
@@ -28,6 +28,16 @@ chaos: ## Real servers in trouble, and whether a client lost anything (ROUNDS=n,
 	@dev/setup.sh
 	@dev/build.sh --test chaos
 	@cargo test --quiet --locked --test chaos
+
+packages: ## A .deb and an .rpm of the release build, in target/packages/release
+	@dev/build.sh --release --bin zk-bootstrap
+	@dev/packages.sh
+
+test-packages: ## What is in the packages, and that both have the same
+	@dev/setup.sh --packages
+	@dev/build.sh --bin zk-bootstrap --test packages
+	@dev/packages.sh dev
+	cargo test --locked --test packages -- --ignored
 
 bench: ## Ratios against ZooKeeper configured by hand (ROUNDS=n)
 	@dev/setup.sh

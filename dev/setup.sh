@@ -3,6 +3,7 @@
 #
 #   dev/setup.sh          ZooKeeper as the distribution packages it, Java, an emulated AWS
 #   dev/setup.sh --all    ZooKeeper 3.9.5 too, whose jars come with a 456 MB download
+#   dev/setup.sh --packages   what makes packages, and looks into them, instead
 #
 # apt is the only step that needs rights (sudo, unless root); the rest stays below target/dev.
 set -euo pipefail
@@ -17,6 +18,25 @@ say() { printf 'setup: %s\n' "$*"; }
 fail() { say "$*" >&2; exit 1; }
 
 installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
+
+install() {
+    [ $# -gt 0 ] || return 0
+    local root=()
+    [ "$(id -u)" = 0 ] || root=(sudo)
+    say "installing by ${root[*]} apt-get: $*"
+    "${root[@]}" apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive "${root[@]}" apt-get install -qq -y --no-install-recommends \
+        "$@" >/dev/null
+}
+
+packaging() {
+    local missing=() program
+    for program in cpio xz zstd python3; do
+        command -v "$program" >/dev/null || missing+=("${program/#xz/xz-utils}")
+    done
+    command -v cc >/dev/null || missing+=(gcc libc6-dev)
+    install "${missing[@]}"
+}
 
 packages() {
     command -v apt-get >/dev/null || fail "this needs Debian or Ubuntu (apt-get)"
@@ -33,13 +53,7 @@ packages() {
     [ "$(id -u)" != 0 ] || installed nftables || missing+=(nftables)
     [ "$(id -u)" != 0 ] || installed iproute2 || missing+=(iproute2)
     python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
-    [ ${#missing[@]} -gt 0 ] || return 0
-    local root=()
-    [ "$(id -u)" = 0 ] || root=(sudo)
-    say "installing by ${root[*]} apt-get: ${missing[*]}"
-    "${root[@]}" apt-get update -qq
-    DEBIAN_FRONTEND=noninteractive "${root[@]}" apt-get install -qq -y --no-install-recommends \
-        "${missing[@]}" >/dev/null
+    install "${missing[@]}"
 }
 
 python() {
@@ -97,6 +111,10 @@ newest() {
 }
 
 mkdir -p "$dev"
+if [ "${1:-}" = --packages ]; then
+    packaging
+    exit
+fi
 packages
 python
 packaged

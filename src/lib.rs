@@ -9,6 +9,7 @@
 //! | --- | --- |
 //! | [`model`] | the nouns |
 //! | [`decide`] | a snapshot in, a plan out; and the checker that judges plans |
+//! | [`doctor`] | facts in, findings out |
 //! | [`agent`] | the loop, its pace, and the [`agent::World`] it acts on |
 //! | [`world`] | the real world: observes and applies through the adapters |
 //! | [`aws`] [`zookeeper`] [`host`] | the adapters |
@@ -21,6 +22,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod decide;
+pub mod doctor;
 pub mod host;
 pub mod model;
 pub mod world;

@@ -3,7 +3,9 @@
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
-use zk_bootstrap::cli::{Cli, Command, Exit, commands, iam_policy, log, recover, run};
+use zk_bootstrap::cli::{
+    Cli, Command, Exit, commands, doctor, iam_policy, log, names, recover, run,
+};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -28,6 +30,8 @@ async fn main() -> ExitCode {
         (Some(Command::Observe), _) => commands::observe(&cli.config).await,
         (Some(Command::Status(options)), _) => commands::status(&cli.config, options).await,
         (Some(Command::Recover(options)), _) => recover::recover(&cli.config, options).await,
+        (Some(Command::ConnectionString), _) => names::connection_string(&cli.config).await,
+        (Some(Command::Doctor(options)), _) => doctor::doctor(&cli.config, options).await,
         (Some(Command::CheckConfig), _) => commands::check_config(&cli.config),
         (Some(Command::IamPolicy(options)), _) => iam_policy::iam_policy(&cli.config, options),
         (None, false) => {

@@ -10,6 +10,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("clock", &[]),
     ("decide", &["model"]),
+    ("doctor", &["model"]),
     ("agent", &["decide", "model"]),
     ("aws", &["clock", "model"]),
     ("zookeeper", &["model"]),
@@ -29,7 +30,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     (
         "cli",
-        &["agent", "config", "decide", "host", "model", "world"],
+        &[
+            "agent", "config", "decide", "doctor", "host", "model", "world",
+        ],
     ),
     ("main", &["cli"]),
     ("lib", &[]),
@@ -74,7 +77,8 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[(
     "AWS_CA_BUNDLE is the SDK's own variable, which the Rust SDK does not read",
 )];
 
-/// What a pure function cannot use. The model is data, the decisions are functions of it.
+/// What a pure function cannot use. The model is data, the decisions and the doctor's findings are
+/// functions of it.
 const IMPURE: &[&str] = &[
     "async",
     "await",
@@ -103,7 +107,7 @@ const IMPURE: &[&str] = &[
     "thread_local!",
 ];
 
-/// What `model` and `decide` may use beside our own.
+/// What `model`, `decide` and `doctor` may use beside our own.
 const PLAIN_CRATES: &[&str] = &[
     "std",
     "serde",
@@ -240,7 +244,7 @@ fn misplaced_words(source: &Source) -> Vec<String> {
 }
 
 fn impurities(source: &Source) -> Vec<String> {
-    if !["model", "decide"].contains(&source.module()) {
+    if !["model", "decide", "doctor"].contains(&source.module()) {
         return Vec::new();
     }
     let mut wrong = Vec::new();
@@ -359,7 +363,7 @@ fn what_belongs_to_one_adapter_stands_in_no_other_module() {
 }
 
 #[test]
-fn model_and_decide_are_pure() {
+fn model_and_judgements_are_pure() {
     let offences = [
         "pub async fn plan() {}",
         "static SEEN: AtomicBool = AtomicBool::new(false);",

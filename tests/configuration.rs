@@ -256,6 +256,42 @@ const BROKEN: &[(&str, &str)] = &[
         "config.toml:2: policy.protect_voters is 1, but must be true or false",
     ),
     (
+        "[names]\npublish = \"dns\"",
+        "config.toml:2: names.publish is \"dns\", but must be \"off\" or \"route53\" or \"ssm\"",
+    ),
+    (
+        "[names]\npublish = \"route53\"\nzone_id = \"Z1\"",
+        "config.toml:2: names.publish is \"route53\", which needs names.domain",
+    ),
+    (
+        "[names]\npublish = \"ssm\"\ndomain = \"zk.example.com\"",
+        "config.toml:3: names.domain is of names.publish = \"route53\": set that, or remove it",
+    ),
+    (
+        "[names]\npublish = \"route53\"\ndomain = \"zk.example.com\"\nzone_id = \"/hostedzone/Z1\"",
+        "config.toml:4: names.zone_id is \"/hostedzone/Z1\", but must be a hosted zone's id like \
+         \"Z0123456789ABCDEFGHIJ\"",
+    ),
+    (
+        "[names]\npublish = \"route53\"\nzone_id = \"Z1\"\ndomain = \"Zk.example.com.\"",
+        "config.toml:4: names.domain is \"Zk.example.com.\", but must be a name in lower case \
+         without a last dot, like \"zk.example.com\"",
+    ),
+    (
+        "[names]\npublish = \"ssm\"\nparameter = \"zookeeper\"",
+        "config.toml:3: names.parameter is \"zookeeper\", but must be a path like \
+         \"/zookeeper/{group}/connection-string\" of letters, digits and _.-",
+    ),
+    (
+        "[names]\npublish = \"ssm\"\nparameter = \"/aws/zookeeper\"",
+        "config.toml:3: names.parameter is \"/aws/zookeeper\", but AWS keeps names that begin with \
+         \"aws\" or \"ssm\" for itself",
+    ),
+    (
+        "[names]\nttl = \"0s\"",
+        "config.toml:2: names.ttl is \"0s\", but must be from \"1s\" to \"24h\"",
+    ),
+    (
         "[policy]\nleave_patience = \"30s\"",
         "config.toml:2: policy.leave_patience is \"30s\", but must be from \"1m\" to \"2h\"",
     ),
@@ -432,6 +468,17 @@ fn every_example_in_a_comment_of_the_shipped_file_is_right() {
                 }
             }
         }
+        if ["zone_id", "domain"].contains(&name) {
+            for more in [
+                "publish = \"route53\"",
+                "zone_id = \"Z1\"",
+                "domain = \"zk.example.com\"",
+            ] {
+                if !more.starts_with(&format!("{name} ")) {
+                    text.push_str(&format!("{more}\n"));
+                }
+            }
+        }
         loaded(&format!("example-{n}"), &[("config.toml", &text)]);
     }
 }
@@ -598,6 +645,13 @@ leave_patience = "15m"                             # default
 protect_voters = true                              # default
 restart_after = "5m"                               # default
 report_unhealthy = true                            # default
+
+[names]
+publish = "off"                                    # default
+# zone_id is not set                               # default
+# domain is not set                                # default
+ttl = "30s"                                        # default
+parameter = "/zookeeper/{group}/connection-string" # default
 
 [pace]
 tick = "10s"                                       # default

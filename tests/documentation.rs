@@ -129,6 +129,10 @@ fn a_feature_that_is_switched_off_has_no_rights() {
         tag_value = "prod"
         [metrics]
         log_group = "/figures"
+        [names]
+        publish = "route53"
+        zone_id = "Z0123456789"
+        domain = "zk.example.com"
     "#;
     std::fs::write(&settings, text).expect("a file");
     let policy = iam_policy(&settings, &["--account", "123456789012"]);
@@ -171,6 +175,25 @@ fn a_feature_that_is_switched_off_has_no_rights() {
             "Effect": "Allow",
             "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
             "Resource": [figures, format!("{figures}:*")],
+        },
+        {
+            "Sid": "DoctorSeesRetention",
+            "Effect": "Allow",
+            "Action": ["logs:DescribeLogGroups"],
+            "Resource": ["*"],
+            "Condition": { "StringEquals": { "aws:RequestedRegion": ["eu-central-1"] } },
+        },
+        {
+            "Sid": "NamesInRoute53",
+            "Effect": "Allow",
+            "Action": ["route53:ChangeResourceRecordSets", "route53:ListResourceRecordSets"],
+            "Resource": ["arn:aws:route53:::hostedzone/Z0123456789"],
+            "Condition": {
+                "ForAllValues:StringLike": {
+                    "route53:ChangeResourceRecordSetsNormalizedRecordNames":
+                        ["*.zk.example.com", "zk.example.com"],
+                },
+            },
         },
     ]);
     assert_eq!(policy["Statement"], expected);

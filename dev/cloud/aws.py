@@ -20,6 +20,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 import faithful
+import names
 import stack
 from faults import Call, Reply
 from front import CONTROL_KEY
@@ -203,6 +204,24 @@ class Aws:
     def autoscaling(self, action: str, **arguments) -> dict:
         """A call of EC2 Auto Scaling, as an operator makes it; its answer."""
         return self.call("autoscaling", action, **arguments)
+
+    def hosted_zone(self, name: str) -> str:
+        """Makes a hosted zone; its id."""
+        made = self._client("route53").create_hosted_zone(Name=name, CallerReference=name)
+        return made["HostedZone"]["Id"].rpartition("/")[2]
+
+    def records(self, zone: str) -> list[dict]:
+        with self._lock:
+            return names.records(region_backend("route53", "aws").get_hosted_zone(zone))
+
+    def unpublish(self, zone: str, name: str, kind: str):
+        with self._lock:
+            names.delete(region_backend("route53", "aws").get_hosted_zone(zone), name, kind)
+
+    def parameter(self, name: str) -> str | None:
+        """The value of a parameter, if it is there."""
+        found = self._client("ssm").get_parameters(Names=[name])["Parameters"]
+        return found[0]["Value"] if found else None
 
     def powered_off(self, instance: str):
         """The machine of an instance that was shutting down has stopped for good."""

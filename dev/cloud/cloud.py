@@ -64,8 +64,15 @@ create_stream  group, stream                → {}; with its log group
 delete_stream  group, stream                → {}
 put_event      group, stream, message, timestamp=now → {}
 age_stream     group, stream, seconds       → {}; the stream and its events, so much older
+retention      group, days                  → {}; of the log group
 dump           –                            → {group, instances, streams}: all that an agent could
                                                change, in a canonical order
+
+Names for clients
+hosted_zone    name                         → {id}; of Route 53
+records        zone                         → {records: [{name, type, ttl, values}…]}
+unpublish      zone, name, type             → {}; a record set is deleted
+parameter      name                         → {value}, or {} without one; of Systems Manager
 
 Faults (the first that selects a call wins; the commands above are never hit)
 fault          kind, service=null, action=null, instance=null, seconds=0, probability=1,
@@ -80,7 +87,7 @@ fault          kind, service=null, action=null, instance=null, seconds=0, probab
                       pages                 one reservation, log stream or event a page (reads)
                       stale                 the newest answer to the same question that is at least
                                             `seconds` old, else the oldest (reads)
-               service: "ec2", "autoscaling", "logs". `probability` is seeded by `start`.
+               service: "ec2", "autoscaling", "logs", "route53", "ssm". `probability` is seeded by `start`.
 clear_faults   fault=null                   → {applied: {NUMBER: times}}; one or all; calls that
                                                hang or wait go on at once
 calls          –                            → {CALLER: {"service:Action": count}}; retries count;
@@ -219,6 +226,22 @@ class Cloud:
 
     def age_stream(self, group: str, stream: str, seconds: float):
         self._aws.logs.age(group, stream, seconds)
+
+    def hosted_zone(self, name: str):
+        return {"id": self._aws.hosted_zone(name)}
+
+    def records(self, zone: str):
+        return {"records": self._aws.records(zone)}
+
+    def unpublish(self, zone: str, name: str, type: str):
+        self._aws.unpublish(zone, name, type)
+
+    def parameter(self, name: str):
+        value = self._aws.parameter(name)
+        return {} if value is None else {"value": value}
+
+    def retention(self, group: str, days: int):
+        self._aws.logs.retain(group, days)
 
     def dump(self):
         return self._aws.dump()

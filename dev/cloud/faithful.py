@@ -2,6 +2,7 @@
 
 from moto.ec2.models.instances import Instance
 
+import names
 import scaling_api
 import stack
 
@@ -10,6 +11,7 @@ def install():
     """Puts the corrections into moto's models; a second time changes nothing."""
     Instance.private_ip_address = property(_address)
     scaling_api.install()
+    names.install()
     stack.install()
 
 

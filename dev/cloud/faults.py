@@ -28,16 +28,19 @@ ERRORS = {
         "ec2": (503, "RequestLimitExceeded"),
         "autoscaling": (400, "Throttling"),
         "logs": (400, "ThrottlingException"),
+        "ssm": (400, "ThrottlingException"),
     },
     "denied": {
         "ec2": (403, "UnauthorizedOperation"),
         "autoscaling": (403, "AccessDenied"),
         "logs": (400, "AccessDeniedException"),
+        "ssm": (400, "AccessDeniedException"),
     },
     "http500": {
         "ec2": (500, "InternalError"),
         "autoscaling": (500, "InternalFailure"),
         "logs": (500, "InternalFailure"),
+        "ssm": (500, "InternalServerError"),
     },
 }
 MESSAGES = {
@@ -76,6 +79,7 @@ class Call:
     action: str
     key: str
     body: bytes
+    path: str = ""
 
     @property
     def name(self) -> str:
@@ -102,6 +106,9 @@ def parse_call(headers, query: str, body: bytes) -> Call:
     target = headers.get("X-Amz-Target")
     if target:
         action = target.rpartition(".")[2]
+    elif service == "route53":
+        # REST, without the call's name; of those that the agents make, one has a body.
+        action = "ChangeResourceRecordSets" if body else "ListResourceRecordSets"
     else:
         form = parse_qs(body.decode("utf-8", "replace") or query)
         action = form.get("Action", ["unknown"])[0]
@@ -112,7 +119,7 @@ def error(call: Call, kind: str) -> Reply:
     """The error of this kind in the shape of the call's protocol."""
     status, code = ERRORS[kind].get(call.service, ERRORS[kind]["autoscaling"])
     message = MESSAGES[kind]
-    if call.service == "logs":
+    if call.service in ("logs", "ssm"):
         return _json(status, f'{{"__type":"{code}","message":"{message}"}}')
     detail = f"<Code>{code}</Code><Message>{message}</Message>"
     if call.service == "ec2":

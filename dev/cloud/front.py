@@ -5,6 +5,7 @@ import time
 import traceback
 from collections import Counter, deque
 from collections.abc import Callable
+from dataclasses import replace
 
 from faults import (
     Call, Reply, Rule, Rules, access_key, empty, error, one_a_page, parse_call, without_instances
@@ -71,7 +72,7 @@ class Front:
 
     def _answer(self, connection: Handler, body: bytes):
         path, _, query = connection.path.partition("?")
-        call = parse_call(connection.headers, query, body)
+        call = replace(parse_call(connection.headers, query, body), path=path)
 
         def live(asked: Call = call) -> Reply:
             reply = self._live(connection.command, path, query, connection.headers, asked)

@@ -54,6 +54,10 @@ class LogStreams:
             logEvents=[{"timestamp": timestamp, "message": message}],
         )
 
+    def retain(self, group: str, days: int):
+        """What an operator must never do."""
+        self._client.put_retention_policy(logGroupName=group, retentionInDays=days)
+
     def age(self, group: str, stream: str, seconds: float):
         """Makes a stream and its events look so much older."""
         with self._lock:

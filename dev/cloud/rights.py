@@ -45,7 +45,7 @@ class Policy:
 def request_of(call: Call, region: str, group_of, tags_of) -> Request:
     """What a call is about. `group_of(instance)` and `tags_of(instance)` look at the emulated AWS."""
     context = {"aws:RequestedRegion": [region]}
-    if call.service == "logs":
+    if call.service == "logs" and call.action != "DescribeLogGroups":
         asked = json.loads(call.body)
         resource = f"arn:aws:logs:{region}:{ACCOUNT}:log-group:{asked['logGroupName']}"
         if call.action == "PutLogEvents":
@@ -53,6 +53,17 @@ def request_of(call: Call, region: str, group_of, tags_of) -> Request:
         return Request(call.name, [resource], context)
     if call.service == "secretsmanager":
         return Request(call.name, [json.loads(call.body)["SecretId"]], context)
+    if call.service == "route53":
+        zone = re.search("/hostedzone/([^/]+)/", call.path)[1]
+        found = re.findall("<Name>([^<]*)</Name>", call.body.decode())
+        key = "route53:ChangeResourceRecordSetsNormalizedRecordNames"
+        names = {key: [name.rstrip(".").lower() for name in found]}
+        return Request(call.name, [f"arn:aws:route53:::hostedzone/{zone}"], context | names)
+    if call.service == "ssm":
+        asked = json.loads(call.body)
+        parameters = asked.get("Names") or [asked["Name"]]
+        base = f"arn:aws:ssm:{region}:{ACCOUNT}:parameter/"
+        return Request(call.name, [base + each.lstrip("/") for each in parameters], context)
     form = {key: values[0] for key, values in parse_qs(call.body.decode()).items()}
     if call.service == "autoscaling" and not call.reads:
         group = form.get("AutoScalingGroupName") or group_of(form["InstanceId"])
@@ -95,5 +106,8 @@ def _like(pattern: str, text: str) -> bool:
 OPERATORS = {
     # A key that has no value fits nothing; one with several is compared as a whole.
     "StringEquals": lambda found, allowed: bool(found) and all(each in allowed for each in found),
+    "ForAllValues:StringLike": lambda found, allowed: all(
+        any(_like(pattern, each) for pattern in allowed) for each in found
+    ),
     "ForAllValues:StringEquals": lambda found, allowed: all(each in allowed for each in found),
 }

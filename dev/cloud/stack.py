@@ -2,8 +2,8 @@
 
 moto finds a model of a resource type by its class; these are of the types that it lacks. Beside
 them: a group's lifecycle hooks are there before its first instance, an update changes a group
-instead of making another, also when its launch template alone changes, a load balancer is of the
-type that the template says, and a role's policies are JSON.
+instead of making another, also when its launch template alone changes, a load balancer and
+a hosted zone are of the type that the template says, and a role's policies are JSON.
 
 Not simulated: the template's rules and its parameters' patterns, the managed policies of a role,
 and retained resources of a stack that is deleted.
@@ -18,6 +18,7 @@ from moto.cloudwatch.models import Dimension, Metric, MetricDataQuery, MetricSta
 from moto.core.common_models import CloudFormationModel
 from moto.elbv2.models import FakeLoadBalancer
 from moto.iam.models import Role
+from moto.route53.models import FakeZone
 
 import scaling_api
 from group import Group
@@ -29,6 +30,7 @@ def install():
     FakeAutoScalingGroup.update_from_cloudformation_json = classmethod(_update_group)
     FakeLoadBalancer.create_from_cloudformation_json = classmethod(_create_load_balancer)
     Role.create_from_cloudformation_json = classmethod(_create_role)
+    FakeZone.create_from_cloudformation_json = classmethod(_create_zone)
     ResourceMap.build_resource_diff = _diff
 
 
@@ -237,6 +239,17 @@ def _update_group(cls, original_resource, new_resource_name, cloudformation_json
         health_check_type=asked["HealthCheckType"],
     )
     return original_resource
+
+
+def _create_zone(cls, name, template, account, region, **_):
+    vpcs = template["Properties"].get("VPCs", [])
+    vpc = vpcs[0] if vpcs else {}
+    return get_backend("route53")[account]["aws"].create_hosted_zone(
+        name.rstrip(".") + ".",
+        private_zone=bool(vpcs),
+        vpcid=vpc.get("VPCId"),
+        vpcregion=vpc.get("VPCRegion"),
+    )
 
 
 _moto_create_role = Role.create_from_cloudformation_json.__func__

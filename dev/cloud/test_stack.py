@@ -86,6 +86,7 @@ class ChoicesTest(unittest.TestCase):
             AlarmTopicArn=TOPIC,
             MetricsRetention="7",
             ZooKeeperVersion="3.9.5",
+            DomainName="zk.example.internal",
         )
         cls.addClassCleanup(cls.cloud.close)
         cls.outputs = outputs(cls.cloud)
@@ -116,7 +117,6 @@ class ChoicesTest(unittest.TestCase):
         elb = self.cloud.client("elbv2")
         (balancer,) = elb.describe_load_balancers()["LoadBalancers"]
         self.assertEqual((balancer["Type"], balancer["Scheme"]), ("network", "internal"))
-        self.assertEqual(self.outputs["ConnectionString"], balancer["DNSName"] + ":2181")
         arn = balancer["LoadBalancerArn"]
         (listener,) = elb.describe_listeners(LoadBalancerArn=arn)["Listeners"]
         self.assertEqual((listener["Protocol"], listener["Port"]), ("TCP", 2181))
@@ -133,17 +133,35 @@ class ChoicesTest(unittest.TestCase):
         self.assertIn(7, [each.get("retentionInDays") for each in groups])
 
 
+    def test_names_are_in_a_private_zone_of_the_vpc_which_the_agents_may_change_and_nothing_else(self):
+        (zone,) = self.cloud.client("route53").list_hosted_zones()["HostedZones"]
+        self.assertEqual((zone["Name"], zone["Config"]["PrivateZone"]), ("zk.example.internal.", True))
+        self.assertEqual(self.outputs["ConnectionString"], "zk.example.internal:2181")
+        zone_id = zone["Id"].rpartition("/")[2]
+        self.assertIn(
+            f'publish = "route53"\nzone_id = "{zone_id}"\ndomain = "zk.example.internal"\n', self.asked()
+        )
+        asked = {"RoleName": self.outputs["RoleName"], "PolicyName": "agent"}
+        document = self.cloud("call", service="iam", action="get_role_policy", arguments=asked)["PolicyDocument"]
+        (statement,) = [each for each in document["Statement"] if each["Sid"] == "NamesInRoute53"]
+        self.assertEqual(statement["Resource"], [f"arn:aws:route53:::hostedzone/{zone_id}"])
+        (names,) = statement["Condition"]["ForAllValues:StringLike"].values()
+        self.assertEqual(names, ["*.zk.example.internal", "zk.example.internal"])
+
+    def asked(self) -> str:
+        """The user data, as an instance asks for it."""
+        imds = self.cloud.started["instances"][0]["imds"]
+        seconds = {"x-aws-ec2-metadata-token-ttl-seconds": "60"}
+        token = urlopen(Http(f"{imds}/latest/api/token", method="PUT", headers=seconds)).read().decode()
+        asked = Http(f"{imds}/latest/user-data", headers={"x-aws-ec2-metadata-token": token})
+        return urlopen(asked).read().decode()
+
     def user_data(self, home: str, script: str) -> subprocess.CompletedProcess:
         """Runs the user data, with `home` for /etc/zk-bootstrap and a script for ZooKeeper's."""
         server = Path(home) / "zkServer.sh"
         server.write_text(f"#!/bin/sh\n{script}\n")
         server.chmod(0o755)
-        imds = self.cloud.started["instances"][0]["imds"]
-        seconds = {"x-aws-ec2-metadata-token-ttl-seconds": "60"}
-        token = urlopen(Http(f"{imds}/latest/api/token", method="PUT", headers=seconds)).read().decode()
-        asked = Http(f"{imds}/latest/user-data", headers={"x-aws-ec2-metadata-token": token})
-        data = urlopen(asked).read().decode()
-        data = data.replace("/usr/share/zookeeper/bin/zkServer.sh", str(server))
+        data = self.asked().replace("/usr/share/zookeeper/bin/zkServer.sh", str(server))
         data = data.replace("/etc/zk-bootstrap", home)
         return subprocess.run(["bash", "-c", data], capture_output=True, text=True, timeout=60)
 
@@ -172,6 +190,11 @@ class TemplateTest(unittest.TestCase):
             "ZooKeeperHeap": (["", "512m", "4g"], ["0g", "4", "4G", "4gb", '1g"']),
             "ClientSecurityGroupId": (["", "sg-0123456789abcdef0"], ["sg-1", "default", "SG-01234567"]),
             "ClientCidr": (["", "10.1.0.0/16", "192.168.7.9/32"], ["0.0.0.0/0", "10.1.0.0", "10.1.0.0/33"]),
+            "DomainName": (
+                ["", "zk.example.internal", "a.b"],
+                ["zk", "ZK.example", "zk.example.", "-a.b", "zk_1.example"],
+            ),
+            "HostedZoneId": (["", "Z0123456789ABCDEFGHIJ"], ["z0123456789", "/hostedzone/Z0123456789"]),
             "AlarmTopicArn": (
                 ["", TOPIC, "arn:aws-cn:sns:cn-north-1:123456789012:ops.fifo"],
                 ["ops", "arn:aws:sqs:eu-west-1:123456789012:ops"],

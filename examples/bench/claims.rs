@@ -65,6 +65,9 @@ impl AgentWorld for Claimant {
             notice: known(None),
             fleet: known(Fleet::clone(&self.fleet)),
             register: self.register.take().unwrap_or_else(not_asked),
+            names: Answer::Unknown {
+                why: "not asked".to_owned(),
+            },
             claiming: self.claiming.clone(),
             disk: known(Disk::default()),
             service: known(Service::Stopped),

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use crate::model::claim::{ClaimName, Milestone, Register};
 use crate::model::fleet::{Fleet, InstanceState};
 use crate::model::id::InstanceId;
+use crate::model::names::Names;
 use crate::model::probe::Probe;
 use crate::model::snapshot::Answer;
 
@@ -24,6 +25,8 @@ pub struct Heard {
     pub fleet: Answer<Fleet>,
     /// What the register's log group holds, with what this instance has written into it since.
     pub register: Answer<Register>,
+    /// What is published for clients, with what this instance has published since.
+    pub names: Answer<Option<Names>>,
     /// What the other instances' servers answered last.
     pub peers: BTreeMap<InstanceId, Probe>,
     /// When they were asked.
@@ -31,6 +34,7 @@ pub struct Heard {
     fleet_asked: Option<Duration>,
     fleet_outdated: bool,
     register_asked: Option<Duration>,
+    names_asked: Option<Duration>,
     addresses: BTreeMap<InstanceId, IpAddr>,
     /// When heartbeats were sent, by the hook's name.
     beaten: BTreeMap<String, Timestamp>,
@@ -43,11 +47,13 @@ impl Default for Heard {
         Heard {
             fleet: not_asked(),
             register: not_asked(),
+            names: not_asked(),
             peers: BTreeMap::new(),
             peers_asked: None,
             fleet_asked: None,
             fleet_outdated: false,
             register_asked: None,
+            names_asked: None,
             addresses: BTreeMap::new(),
             beaten: BTreeMap::new(),
             completed: BTreeSet::new(),
@@ -73,6 +79,34 @@ impl Heard {
     /// Whether the register is to be read `now`, when what is known of it may be `no_older_than`.
     pub fn wants_register(&self, now: Duration, no_older_than: Duration) -> bool {
         is_older(self.register_asked, now, no_older_than)
+    }
+
+    /// Whether what is published is to be read `now`, when what is known of it may be `no_older_than`.
+    pub fn wants_names(&self, now: Duration, no_older_than: Duration) -> bool {
+        is_older(self.names_asked, now, no_older_than)
+    }
+
+    /// What is published was read, or could not be.
+    pub fn hear_names(&mut self, now: Duration, names: Answer<Option<Names>>) {
+        self.names = names;
+        self.names_asked = Some(now);
+    }
+
+    /// Nobody asks for what is published: who follows does not answer for it.
+    pub fn forget_names(&mut self) {
+        self.names = not_asked();
+        self.names_asked = None;
+    }
+
+    /// What this instance has just published need not be asked for before its time.
+    pub fn note_names(&mut self, names: Names, at: Timestamp) {
+        let value = Some(names);
+        self.names = Answer::Known { at, value };
+    }
+
+    /// What is published is not what it was.
+    pub fn names_are_outdated(&mut self) {
+        self.names_asked = None;
     }
 
     /// EC2 and the group have answered instance `me`, or have failed to.

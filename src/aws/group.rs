@@ -89,6 +89,11 @@ impl Group {
         }
     }
 
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The group's desired capacity and its instances.
     ///
     /// # Errors

@@ -1,11 +1,13 @@
 //! AWS: one file for each service, and the SDK's configuration in one place.
 
+pub mod checkup;
 pub mod figures;
 pub mod fleet;
 pub mod group;
 mod hooks;
 pub mod imds;
 mod instance;
+pub mod names;
 pub mod record;
 pub mod register;
 pub mod tags;

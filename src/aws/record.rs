@@ -57,6 +57,11 @@ impl What {
 }
 
 impl Record {
+    /// Who wrote it.
+    pub(super) fn instance(&self) -> &InstanceId {
+        &self.instance
+    }
+
     /// The owner's record: the claim is this instance's, of this group, for this server id.
     pub fn claimed(me: &Me, group: &str, server: ServerId) -> Self {
         Record {

@@ -49,6 +49,11 @@ impl Log {
         }
     }
 
+    /// The log group's name.
+    pub fn group(&self) -> &str {
+        &self.group
+    }
+
     /// All claims. The list of streams is read afresh, and so is every stream that has more to
     /// tell to a settled voter: one without an owner, a server's that has not joined, a marker's
     /// that has not started. Who is not `settled` reads all of them: while nobody serves, survivors

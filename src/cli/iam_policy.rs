@@ -6,8 +6,8 @@ use clap::Args;
 
 use super::Exit;
 use super::commands::{loaded, print_json, refuse_text};
-use crate::config::{Scheme, Settings};
-use crate::model::rights::{Peers, Scope};
+use crate::config::{Publish, Scheme, Settings};
+use crate::model::rights::{Peers, Published, Scope};
 
 /// Options of `iam-policy`.
 #[derive(Debug, Clone, Args)]
@@ -39,9 +39,22 @@ fn scope(settings: &Settings, options: &Options) -> Result<Scope, Exit> {
         peers,
         register: settings.log_group(&name),
         figures: settings.metrics_log_group(&name),
+        names: names(settings, &name),
         protects: policy.protect_voters,
         reports: policy.report_unhealthy,
     })
+}
+
+fn names(settings: &Settings, name: &str) -> Option<Published> {
+    let names = &settings.names;
+    match names.publish {
+        Publish::Off => None,
+        Publish::Route53 => Some(Published::Records {
+            zone: names.zone_id.clone()?,
+            domain: names.domain.clone()?,
+        }),
+        Publish::Ssm => Some(Published::Parameter(names.parameter(name))),
+    }
 }
 
 /// How the instances are told from others, and the name that stands in log groups for it.

@@ -1,8 +1,10 @@
 //! The command line: what an operator types, and the exit codes.
 
 pub mod commands;
+pub mod doctor;
 pub mod iam_policy;
 pub mod log;
+pub mod names;
 pub mod recover;
 pub mod run;
 
@@ -66,6 +68,11 @@ pub enum Command {
     Status(StatusArgs),
     /// Show what the survivors of a lost quorum have, and give leave to recover from them.
     Recover(RecoverArgs),
+    /// Print the servers as a client of ZooKeeper is given them: each address with its port.
+    ConnectionString,
+    /// Look for what does not work, or may fail when it is needed; changes nothing. Exit code 2:
+    /// errors, 3: warnings.
+    Doctor(DoctorArgs),
     /// Read the configuration, judge it, and print each value with its origin.
     CheckConfig,
     /// Print the least IAM policy for the features that are switched on, in JSON.
@@ -105,6 +112,14 @@ pub struct RecoverArgs {
     pub yes: bool,
 }
 
+/// Options of `doctor`.
+#[derive(Debug, Clone, Args)]
+pub struct DoctorArgs {
+    /// The form of the findings.
+    #[arg(long, value_enum, default_value_t)]
+    pub output: Output,
+}
+
 /// The form of an answer.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum Output {
@@ -115,14 +130,15 @@ pub enum Output {
     Json,
 }
 
-/// The exit codes: 0 and 2 of the dry run, and those of sysexits.h.
+/// The exit codes: 0, 2 and 3 of the dry run and the doctor, and those of sysexits.h.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
-    /// Done; for a dry run, nothing to do and nothing to wait for.
+    /// Done; for a dry run, nothing to do and nothing to wait for; for the doctor, nothing to mend.
     Ok = 0,
-    /// A dry run found something to do.
+    /// A dry run found something to do; the doctor found errors.
     ToDo = 2,
-    /// A dry run found nothing to do now, and waits for something.
+    /// A dry run found nothing to do now, and waits for something; the doctor found warnings, and
+    /// no errors.
     Waiting = 3,
     /// The command line makes no sense (EX_USAGE).
     Usage = 64,

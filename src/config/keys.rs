@@ -2,6 +2,7 @@
 
 use super::files::Literal;
 use super::judge;
+use super::names;
 use super::reader::Reader;
 use super::{
     Aws, Choices, Manager, Membership, Metrics, Pacing, Register, Scheme, Service, Settings,
@@ -21,6 +22,7 @@ pub(super) fn settings(reader: &mut Reader) -> Settings {
         zookeeper: zookeeper(reader),
         service: service(reader),
         policy: policy(reader),
+        names: names::names(reader),
         pace: pace(reader),
         metrics: Metrics {
             log_group: reader.optional("metrics.log_group", judge::log_group),
@@ -157,6 +159,7 @@ fn pace(reader: &mut Reader) -> Pacing {
 /// Values that are right by themselves and wrong with others.
 fn together(reader: &mut Reader, settings: &Settings) {
     scheme(reader, &settings.membership);
+    names::together(reader, &settings.names);
     if settings.metrics.log_group.as_ref() == Some(&settings.register.log_group) {
         let what =
             "is the register's, which must never expire: figures need a log group of their own";

@@ -8,6 +8,7 @@ mod error;
 mod files;
 mod judge;
 mod keys;
+mod names;
 mod reader;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use error::{ConfigError, Origin, Problem};
+pub use names::{Names, Publish};
 
 use crate::model::policy::{ClientBind, Policy, Ports, Recovery, WhenAllIsLost};
 
@@ -37,6 +39,8 @@ pub struct Settings {
     pub service: Service,
     /// What the agent may decide.
     pub policy: Choices,
+    /// Names for clients.
+    pub names: Names,
     /// Intervals and deadlines.
     pub pace: Pacing,
     /// Figures for CloudWatch.
@@ -247,6 +251,7 @@ impl Settings {
             protect_voters: self.policy.protect_voters && self.membership.scheme == Scheme::Asg,
             restart_after: self.policy.restart_after,
             report_unhealthy: self.policy.report_unhealthy && self.membership.scheme == Scheme::Asg,
+            publish_names: self.names.publish != Publish::Off,
             claim_grace: self.register.claim_grace,
             absence_proof: self.register.absence_proof,
             figures: self.metrics.log_group.is_some(),

@@ -16,6 +16,7 @@ pub mod identity;
 mod joiner;
 mod leave;
 mod membership;
+mod names;
 mod newcomer;
 pub mod overview;
 mod quorum;
@@ -39,7 +40,8 @@ pub fn plan(snapshot: &Snapshot, policy: &Policy) -> Plan {
     match View::new(snapshot, policy) {
         Ok(view) => {
             let plan = health::judge_disk(view, recognise(view));
-            figures::attend(view, hooks::attend(view, plan))
+            let plan = names::attend(view, hooks::attend(view, plan));
+            figures::attend(view, plan)
         }
         Err(waiting) => waits(Situation::Blind, waiting),
     }

@@ -4,6 +4,7 @@ mod claims;
 mod disk;
 mod health;
 mod membership;
+mod names;
 mod seats;
 
 use std::fmt;
@@ -75,6 +76,7 @@ fn judge(view: View, before: &[Action], action: &Action) -> Rules {
             rules
         }
         Action::NoteStuck { .. } => health::rules(view, before, action),
+        Action::Publish { names, replaces } => names::rules(view, names, *replaces),
         Action::AddServer { .. }
         | Action::RemoveServers { .. }
         | Action::AwaitCommit

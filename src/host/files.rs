@@ -19,7 +19,10 @@ pub struct FileError {
     pub source: io::Error,
 }
 
-fn failed<'a>(path: &'a Path, what: &'static str) -> impl FnOnce(io::Error) -> FileError + 'a {
+pub(super) fn failed<'a>(
+    path: &'a Path,
+    what: &'static str,
+) -> impl FnOnce(io::Error) -> FileError + 'a {
     move |source| FileError {
         path: path.to_owned(),
         what,
@@ -85,6 +88,8 @@ pub struct Space {
     pub read_only: bool,
     /// Bytes that are free to who is not root.
     pub free: u64,
+    /// Bytes in all.
+    pub size: u64,
     /// Whether no inode is free. (Some file systems make them as they need them, and count none.)
     pub out_of_inodes: bool,
 }
@@ -102,6 +107,7 @@ pub fn space(directory: &Path) -> Result<Option<Space>, FileError> {
     Ok(Some(Space {
         read_only: said.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY),
         free: said.f_bavail.saturating_mul(said.f_frsize),
+        size: said.f_blocks.saturating_mul(said.f_frsize),
         out_of_inodes: said.f_files > 0 && said.f_favail == 0,
     }))
 }

@@ -1,5 +1,7 @@
-//! The machine: its files, its services.
+//! The machine: its files, its services, its connections.
 
+pub mod connections;
+pub mod directories;
 pub mod files;
 pub mod notify;
 pub mod services;

@@ -2,6 +2,7 @@
 //! is never its parent: it may be killed and ZooKeeper goes on.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::time::Duration;
@@ -90,6 +91,23 @@ impl Manager {
                 Some(pid) => (Service::Running, started(pid)),
                 None => (Service::Stopped, None),
             }),
+        }
+    }
+
+    /// The user that the server runs as, by its number; by a script, whoever asks.
+    ///
+    /// # Errors
+    /// When the manager could not be asked, or names a user that this machine does not have.
+    pub async fn user(&self) -> Result<u32, ServiceError> {
+        let Manager::Systemd { unit } = self else {
+            return Ok(std::fs::metadata("/proc/self").map_or(0, |own| own.uid()));
+        };
+        let output = systemctl(&["show", "--property=User", "--value", unit]).await?;
+        let name = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+        match name.as_str() {
+            "" => Ok(0),
+            name => number(&users, name).ok_or_else(|| refused("systemctl", &output)),
         }
     }
 
@@ -233,6 +251,17 @@ fn unit_state(told: &str) -> Option<(Service, Option<Timestamp>)> {
         "inactive" | "failed" => Some((Service::Stopped, None)),
         _ => None,
     }
+}
+
+/// A user's number, by its name or itself, in the form of passwd(5).
+fn number(users: &str, name: &str) -> Option<u32> {
+    let mut users = users
+        .lines()
+        .map(|line| line.split(':').collect::<Vec<_>>());
+    let user = users.find(|user| user.first() == Some(&name));
+    user.map_or(Some(name), |user| user.get(2).copied())?
+        .parse()
+        .ok()
 }
 
 /// The kernel counts a process's start in these parts of a second since the boot (`USER_HZ`, which

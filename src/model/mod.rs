@@ -3,10 +3,12 @@
 pub mod claim;
 pub mod disk;
 pub mod ensemble;
+pub mod facts;
 pub mod figures;
 pub mod fleet;
 pub mod history;
 pub mod id;
+pub mod names;
 pub mod plan;
 pub mod policy;
 pub mod probe;

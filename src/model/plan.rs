@@ -14,6 +14,7 @@ use super::figures::Figures;
 use super::fleet::Transition;
 use super::history::Testimony;
 use super::id::{ConfigVersion, InstanceId, ServerId};
+use super::names::Names;
 use super::server::Server;
 
 /// What to do now. An empty list of actions and of waits is a settled instance.
@@ -194,6 +195,13 @@ pub enum Action {
         instances: BTreeSet<InstanceId>,
         /// Whether they are protected.
         protected: bool,
+    },
+    /// Publish the names by which clients find the servers.
+    Publish {
+        /// The names.
+        names: Names,
+        /// The generation and version of those that were seen published; only they are replaced.
+        replaces: Option<(u32, ConfigVersion)>,
     },
     /// Report this instance as unhealthy: the group terminates and replaces it.
     ReportUnhealthy {

@@ -42,6 +42,9 @@ pub struct Policy {
     /// Whether an instance whose server is beyond help reports itself as unhealthy to its group.
     #[serde(default)]
     pub report_unhealthy: bool,
+    /// Whether the names of the servers are published for clients.
+    #[serde(default)]
+    pub publish_names: bool,
     /// How long a stream may stay without a valid owner's record before its slot is free again.
     pub claim_grace: Duration,
     /// How long ago an instance must have been recorded for its absence from a complete answer

@@ -17,6 +17,12 @@ pub enum Feature {
     Health,
     /// Publishing figures (`metrics.log_group`).
     Figures,
+    /// Publishing names as records (`names.publish = "route53"`).
+    Records,
+    /// Publishing names as a parameter (`names.publish = "ssm"`).
+    Parameter,
+    /// What `zk-bootstrap doctor` looks at beyond what the agent needs.
+    Doctor,
 }
 
 /// On what a call is made: each makes one statement of the policy.
@@ -32,6 +38,12 @@ pub enum Target {
     OwnTags,
     /// The log group of the figures.
     Figures,
+    /// All log groups: what their retention is, IAM allows for all of them or none.
+    LogGroups,
+    /// A domain's records in a hosted zone.
+    Zone,
+    /// A parameter of Systems Manager, and the record beside it.
+    Parameter,
 }
 
 /// One call that the agent makes.
@@ -102,6 +114,19 @@ pub const RIGHTS: &[Right] = &[
     right(Feature::Membership, "ec2:CreateTags", Target::OwnTags),
     right(Feature::Figures, "logs:CreateLogStream", Target::Figures),
     right(Feature::Figures, "logs:PutLogEvents", Target::Figures),
+    right(Feature::Doctor, "logs:DescribeLogGroups", Target::LogGroups),
+    right(
+        Feature::Records,
+        "route53:ChangeResourceRecordSets",
+        Target::Zone,
+    ),
+    right(
+        Feature::Records,
+        "route53:ListResourceRecordSets",
+        Target::Zone,
+    ),
+    right(Feature::Parameter, "ssm:GetParameters", Target::Parameter),
+    right(Feature::Parameter, "ssm:PutParameter", Target::Parameter),
 ];
 
 /// The tag of an instance with its server id, as zookeeper-on-aws wrote it.
@@ -125,6 +150,20 @@ pub enum Peers {
     },
 }
 
+/// Where names for clients are published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Published {
+    /// As records.
+    Records {
+        /// The id of the hosted zone.
+        zone: String,
+        /// The name in it that all servers have.
+        domain: String,
+    },
+    /// As a parameter of Systems Manager of this name.
+    Parameter(String),
+}
+
 /// The features that are switched on, and the names of what they work on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scope {
@@ -139,6 +178,8 @@ pub struct Scope {
     pub register: String,
     /// The log group of the figures, where they are published.
     pub figures: Option<String>,
+    /// Where names are published, if they are.
+    pub names: Option<Published>,
     /// Whether voters are protected from scale-in.
     pub protects: bool,
     /// Whether an instance reports itself as unhealthy.
@@ -150,11 +191,13 @@ impl Scope {
     pub fn has(&self, feature: Feature) -> bool {
         let in_group = matches!(self.peers, Peers::Group(_));
         match feature {
-            Feature::Membership => true,
+            Feature::Membership | Feature::Doctor => true,
             Feature::Group => in_group,
             Feature::Protection => in_group && self.protects,
             Feature::Health => in_group && self.reports,
             Feature::Figures => self.figures.is_some(),
+            Feature::Records => matches!(self.names, Some(Published::Records { .. })),
+            Feature::Parameter => matches!(self.names, Some(Published::Parameter(_))),
         }
     }
 
@@ -190,6 +233,9 @@ impl Scope {
                 let name = self.figures.as_deref().unwrap_or_default();
                 ("Figures", log_group(name))
             }
+            Target::LogGroups => ("DoctorSeesRetention", vec!["*".to_owned()]),
+            Target::Zone => ("NamesInRoute53", vec![self.zone()]),
+            Target::Parameter => ("NamesInAParameter", self.parameters()),
         };
         Statement {
             sid,
@@ -209,10 +255,38 @@ impl Scope {
         self.arn("autoscaling", &path)
     }
 
+    fn zone(&self) -> String {
+        let zone = match &self.names {
+            Some(Published::Records { zone, .. }) => zone.as_str(),
+            _ => "",
+        };
+        let partition = partition(self.region.as_deref().unwrap_or_default());
+        format!("arn:{partition}:route53:::hostedzone/{zone}")
+    }
+
+    fn parameters(&self) -> Vec<String> {
+        let name = match &self.names {
+            Some(Published::Parameter(name)) => literal(name),
+            _ => String::new(),
+        };
+        let name = name.trim_start_matches('/');
+        let parameter = self.arn("ssm", &format!("parameter/{name}"));
+        vec![parameter.clone(), format!("{parameter}-record")]
+    }
+
     fn condition(&self, target: Target) -> Condition {
         let one = |key: &str, value: &str| (key.to_owned(), vec![value.to_owned()]);
         match target {
-            Target::Reads => {
+            Target::Zone => {
+                let domain = match &self.names {
+                    Some(Published::Records { domain, .. }) => domain.to_lowercase(),
+                    _ => String::new(),
+                };
+                let names = vec![format!("*.{domain}"), domain];
+                let key = "route53:ChangeResourceRecordSetsNormalizedRecordNames".to_owned();
+                [("ForAllValues:StringLike", [(key, names)].into())].into()
+            }
+            Target::Reads | Target::LogGroups => {
                 let region = self.region.as_deref();
                 let region = region.map(|region| one("aws:RequestedRegion", region));
                 let conditions = region.map(|region| ("StringEquals", [region].into()));
@@ -232,7 +306,9 @@ impl Scope {
                 ]
                 .into()
             }
-            Target::Register | Target::Group | Target::Figures => Condition::new(),
+            Target::Register | Target::Group | Target::Figures | Target::Parameter => {
+                Condition::new()
+            }
         }
     }
 
@@ -301,6 +377,7 @@ mod tests {
             peers: Peers::Group(name.to_owned()),
             register: "/zookeeper/zk".to_owned(),
             figures: None,
+            names: None,
             protects: false,
             reports: false,
         }

@@ -9,6 +9,7 @@ use super::claim::{ClaimName, Register};
 use super::disk::Disk;
 use super::fleet::{Fleet, Me, Notice};
 use super::id::InstanceId;
+use super::names::Names;
 use super::policy::Policy;
 use super::probe::Probe;
 
@@ -84,6 +85,9 @@ pub struct Snapshot {
     pub fleet: Answer<Fleet>,
     /// The claims.
     pub register: Answer<Register>,
+    /// What is published for clients, if anything is. It is asked for beside the leader alone.
+    #[serde(default = "unasked")]
+    pub names: Answer<Option<Names>>,
     /// The claims that this process made within the last minute: reads lag behind writes, and a
     /// claim that is not readable yet must be waited for, not made a second time.
     pub claiming: BTreeSet<ClaimName>,

@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 
 use super::RealWorld;
 use crate::agent::{ApplyError, Outcome};
+use crate::aws::names::Published;
 use crate::aws::record::Record;
 use crate::aws::register::Created;
 use crate::aws::tags;
@@ -19,6 +20,7 @@ use crate::model::figures::Figures;
 use crate::model::fleet::Me;
 use crate::model::history::Testimony;
 use crate::model::id::{ConfigVersion, ServerId};
+use crate::model::names::Names;
 use crate::model::plan::Action;
 use crate::zookeeper::java_env::java_env;
 use crate::zookeeper::reconfig::{Answered, reconfig};
@@ -83,8 +85,9 @@ pub async fn apply(world: &mut RealWorld, action: &Action) -> Applied {
             instances,
             protected,
         } => world.protect(instances, *protected).await,
+        Action::Publish { names, replaces } => world.publish(names, *replaces).await,
         Action::ReportUnhealthy { why: _ } => world.report_unhealthy().await,
-        Action::PublishFigures { figures } => world.publish(figures).await,
+        Action::PublishFigures { figures } => world.publish_figures(figures).await,
     }
 }
 
@@ -189,13 +192,28 @@ impl RealWorld {
     }
 
     /// One attempt for each time that it is due: who cannot publish has other things to do.
-    async fn publish(&mut self, figures: &Figures) -> Applied {
+    async fn publish_figures(&mut self, figures: &Figures) -> Applied {
         self.published = Some(clock::now());
         let me = self.known_me()?.instance;
         let aws = self.elsewhere.aws()?;
         let log = aws.figures.as_ref().ok_or("no log group is set")?;
         log.write(&me, figures).await?;
         Ok(Outcome::Done)
+    }
+
+    async fn publish(&mut self, names: &Names, replaces: Option<(u32, ConfigVersion)>) -> Applied {
+        let publisher = self.elsewhere.aws()?.publisher.as_ref();
+        let publisher = publisher.ok_or("no names are to be published")?;
+        let published = publisher.publish(names, replaces).await;
+        let heard = &mut self.elsewhere.heard;
+        heard.names_are_outdated();
+        Ok(match published? {
+            Published::Now => {
+                heard.note_names(names.clone(), clock::now());
+                Outcome::Done
+            }
+            Published::Overtaken(by) => Outcome::Overtaken { by },
+        })
     }
 
     fn move_data_aside(&self) -> Applied {

@@ -8,13 +8,14 @@ use crate::agent::{Heard, chain};
 use crate::aws::figures::FigureLog;
 use crate::aws::fleet::{Reader, Scheme, group_of};
 use crate::aws::group::Group;
+use crate::aws::names::{Place, Publisher};
 use crate::aws::register::Log;
 use crate::aws::{Access, AwsError, Metadata, SdkConfig, configure, imds};
 use crate::clock;
-use crate::config::{self, Settings};
+use crate::config::{self, Publish, Settings};
 use crate::model::ensemble::Ensemble;
 use crate::model::fleet::Me;
-use crate::model::probe::Probe;
+use crate::model::probe::{Mode, Probe};
 use crate::model::snapshot::Answer;
 use crate::zookeeper::four_letter::{Depth, probe};
 
@@ -30,6 +31,14 @@ pub struct Elsewhere {
     beginning: Instant,
 }
 
+/// What AWS is asked for at one look.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Wanted {
+    fleet: bool,
+    register: bool,
+    names: bool,
+}
+
 /// The clients, once region and group are known.
 #[derive(Debug)]
 pub struct Aws {
@@ -38,6 +47,8 @@ pub struct Aws {
     pub log: Log,
     /// Where figures go, if they are published.
     pub figures: Option<FigureLog>,
+    /// Absent where no names are published.
+    pub publisher: Option<Publisher>,
     reader: Reader,
 }
 
@@ -66,23 +77,23 @@ impl Elsewhere {
         let votes = |config: &Ensemble| config.voters().any(|s| s.is_at(me.address));
         self.settled = config.is_some_and(votes);
         let now = self.beginning.elapsed();
-        let wanted = (
-            self.heard.wants_fleet(now, no_older_than),
-            self.heard.wants_register(now, no_older_than),
-        );
-        if wanted != (false, false) {
+        let leads = own.serving().is_some_and(|own| own.mode == Mode::Leader);
+        let publishes = leads && settings.names.publish != Publish::Off;
+        if !publishes {
+            self.heard.forget_names();
+        }
+        let wanted = Wanted {
+            fleet: self.heard.wants_fleet(now, no_older_than),
+            register: self.heard.wants_register(now, no_older_than),
+            names: publishes && self.heard.wants_names(now, no_older_than),
+        };
+        if wanted != Wanted::default() {
             self.ask_aws(settings, metadata, me, wanted).await;
         }
         self.ask_peers(settings).await;
     }
 
-    async fn ask_aws(
-        &mut self,
-        settings: &Settings,
-        metadata: &Metadata,
-        me: &Me,
-        (fleet_wanted, register_wanted): (bool, bool),
-    ) {
+    async fn ask_aws(&mut self, settings: &Settings, metadata: &Metadata, me: &Me, wanted: Wanted) {
         let owners = self.heard.owners();
         let settled = self.settled;
         let aws = match &mut self.aws {
@@ -92,31 +103,46 @@ impl Elsewhere {
                 Err(error) => {
                     let why = chain(&error);
                     self.heard.fleet = Answer::Unknown { why: why.clone() };
+                    self.heard.names = Answer::Unknown { why: why.clone() };
                     self.heard.register = Answer::Unknown { why };
                     return;
                 }
             },
         };
-        let Aws { reader, log, .. } = aws;
+        let Aws {
+            reader,
+            log,
+            publisher,
+            ..
+        } = aws;
         let fleet = async {
-            match fleet_wanted {
+            match wanted.fleet {
                 true => Some(answer(reader.read(&me.instance, &owners).await)),
                 false => None,
             }
         };
         let register = async {
-            match register_wanted {
+            match wanted.register {
                 true => Some(answer(log.read(settled).await)),
                 false => None,
             }
         };
-        let (fleet, register) = tokio::join!(fleet, register);
+        let names = async {
+            match publisher.as_ref().filter(|_| wanted.names) {
+                Some(publisher) => Some(answer(publisher.read().await)),
+                None => None,
+            }
+        };
+        let (fleet, register, names) = tokio::join!(fleet, register, names);
         let now = self.beginning.elapsed();
         if let Some(fleet) = fleet {
             self.heard.hear_fleet(now, &me.instance, fleet);
         }
         if let Some(register) = register {
             self.heard.hear_register(now, register);
+        }
+        if let Some(names) = names {
+            self.heard.hear_names(now, names);
         }
     }
 
@@ -131,6 +157,11 @@ impl Elsewhere {
             asked.spawn(async move { (id, probe(server, Depth::Peer, deadline).await) });
         }
         self.heard.peers = asked.join_all().await.into_iter().collect();
+    }
+
+    /// The clients, for the one who looks, if AWS could be asked.
+    pub fn connected(&self) -> Option<&Aws> {
+        self.aws.as_ref()
     }
 
     /// The clients, for the one who acts: a plan that needs them was made from their answers.
@@ -161,13 +192,31 @@ impl Aws {
         let log = Log::new(&configuration, settings.log_group(name));
         let figures = settings.metrics_log_group(name);
         let figures = figures.map(|group| FigureLog::new(&configuration, group, name.clone()));
+        let place = place(settings, name);
         Ok(Aws {
+            publisher: place.map(|place| Publisher::new(&configuration, place)),
             configuration,
             scheme,
             log,
             figures,
             reader,
         })
+    }
+}
+
+/// Where names are published. The configuration has what each place needs.
+fn place(settings: &Settings, group: &str) -> Option<Place> {
+    let names = &settings.names;
+    match names.publish {
+        Publish::Off => None,
+        Publish::Ssm => Some(Place::Parameter {
+            name: names.parameter(group),
+        }),
+        Publish::Route53 => Some(Place::Route53 {
+            zone: names.zone_id.clone()?,
+            domain: names.domain.clone()?,
+            ttl: names.ttl,
+        }),
     }
 }
 

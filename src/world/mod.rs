@@ -1,6 +1,7 @@
 //! The real world: this instance and what can be heard of the others, behind [`agent::World`].
 
 mod apply;
+mod checkup;
 mod elsewhere;
 mod leave;
 
@@ -222,6 +223,7 @@ impl agent::World for RealWorld {
             notice: answer(notice),
             fleet: self.elsewhere.heard.fleet.clone(),
             register: self.elsewhere.heard.register.clone(),
+            names: self.elsewhere.heard.names.clone(),
             claiming: self.claiming.keys().copied().collect::<BTreeSet<_>>(),
             disk,
             service: answer(service),

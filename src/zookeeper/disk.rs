@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::zoo_cfg::{self, Settings};
 use crate::model::disk::{Disk, Identity, Stuck};
 use crate::model::ensemble::Ensemble;
+use crate::model::id::Zxid;
 
 /// Where the files of one server are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -133,6 +134,15 @@ pub fn observe<E>(
 /// Whether a file of `version-2` is a snapshot or a transaction log.
 fn is_data(name: &str) -> bool {
     name.starts_with("snapshot.") || name.starts_with("log.")
+}
+
+/// The size of the newest snapshot among files with their sizes; its zxid stands in its name.
+pub fn newest_snapshot(files: &[(String, u64)]) -> Option<u64> {
+    let snapshots = files.iter().filter_map(|(name, size)| {
+        let zxid: Zxid = name.strip_prefix("snapshot.")?.parse().ok()?;
+        Some((zxid, *size))
+    });
+    snapshots.max().map(|(_, size)| size)
 }
 
 /// A dynamic file, with the version of its name.

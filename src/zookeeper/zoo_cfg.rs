@@ -1,10 +1,12 @@
 //! zoo.cfg, which has two authors: the agent renders it, and ZooKeeper rewrites it at every
 //! committed config (comments gone, keys in another order, `dynamicConfigFile=` repointed).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::model::disk::ZooCfg;
+use crate::model::facts::Difference;
 use crate::model::id::ConfigVersion;
 use crate::model::zoo_keys;
 
@@ -35,7 +37,7 @@ const DEFAULTS: &[(&str, &str)] = &[
 ];
 
 /// The four-letter words that the agent asks; an operator may add others.
-const WORDS: &[&str] = &["conf", "mntr", "ruok", "srvr", "stat"];
+pub(super) const WORDS: &[&str] = &["conf", "mntr", "ruok", "srvr", "stat"];
 const WHITELIST: &str = "4lw.commands.whitelist";
 const POINTER: &str = "dynamicConfigFile";
 const DIGEST: &str = "DigestAuthenticationProvider.superDigest";
@@ -127,6 +129,41 @@ pub fn compare(text: Option<&str>, settings: &Settings) -> ZooCfg {
     }
 }
 
+/// Where an existing zoo.cfg says something else than the settings. Neither digest of a secret is
+/// told: whether they are the same is.
+pub fn differences(text: &str, settings: &Settings) -> Vec<Difference> {
+    let (present, wanted) = (parse(text), keys(settings));
+    let names: BTreeSet<&String> = present.keys().chain(wanted.keys()).collect();
+    let names = names.into_iter().filter(|name| {
+        let unknown = *name == DIGEST && settings.super_digest.is_none();
+        *name != POINTER && !unknown && present.get(*name) != wanted.get(*name)
+    });
+    let told = |name: &str, value: Option<&String>| match name {
+        DIGEST => value.map(|_| "a digest".to_owned()),
+        _ => value.cloned(),
+    };
+    let difference = |name: &String| Difference {
+        key: name.clone(),
+        is: told(name, present.get(name)),
+        should: told(name, wanted.get(name)),
+    };
+    names.map(difference).collect()
+}
+
+/// ZooKeeper's own rule: the longest session is this many ticks, unless it is set.
+const TICKS_OF_A_SESSION: u64 = 20;
+
+/// The times that follow from the settings: `tickTime`, the limits of `initLimit` and `syncLimit`,
+/// and the longest session. ZooKeeper refuses to start with what is not a number.
+pub fn times(settings: &Settings) -> [Duration; 4] {
+    let keys = keys(settings);
+    let number = |key: &str| keys.get(key).and_then(|value| value.parse::<u64>().ok());
+    let tick = number("tickTime").unwrap_or_default();
+    let limit = |key: &str| tick.saturating_mul(number(key).unwrap_or_default());
+    let session = number("maxSessionTimeout").unwrap_or(tick.saturating_mul(TICKS_OF_A_SESSION));
+    [tick, limit("initLimit"), limit("syncLimit"), session].map(Duration::from_millis)
+}
+
 /// The dynamic file that a zoo.cfg points at: the live membership. A rendering that lost it would
 /// be a silent rollback.
 pub fn live_pointer(text: &str) -> Option<PathBuf> {
@@ -184,6 +221,34 @@ mod tests {
         assert_eq!(compare(Some(&lost), &settings()), ZooCfg::Stale);
         assert_eq!(compare(Some(""), &settings()), ZooCfg::Stale);
         assert_eq!(compare(None, &settings()), ZooCfg::Missing);
+    }
+
+    #[test]
+    fn each_difference_is_named_and_no_digest_is() {
+        assert_eq!(differences(&rendered(), &settings()), []);
+        let other = rendered()
+            .replace("syncLimit=5", "skipACL=yes")
+            .replace("super:hash=", "super:other=");
+        let told = differences(&other, &settings());
+        let text = format!("{told:?}");
+        let keys: Vec<&str> = told.iter().map(|d| d.key.as_str()).collect();
+        assert_eq!(keys, [DIGEST, "skipACL", "syncLimit"]);
+        assert!(!text.contains("hash") && !text.contains("other"), "{text}");
+        assert_eq!(
+            (told[1].is.as_deref(), &told[1].should),
+            (Some("yes"), &None)
+        );
+    }
+
+    #[test]
+    fn the_times_are_those_of_the_defaults_and_of_the_operators_keys() {
+        let seconds = |settings: &Settings| times(settings).map(|time| time.as_secs());
+        let mut settings = settings();
+        assert_eq!(seconds(&settings), [2, 20, 10, 40]);
+        for (key, value) in [("tickTime", "1000"), ("maxSessionTimeout", "5000")] {
+            settings.extra.insert(key.to_owned(), value.to_owned());
+        }
+        assert_eq!(seconds(&settings), [1, 10, 5, 5]);
     }
 
     #[test]

@@ -99,6 +99,7 @@ pub fn given(me: char, peers: &str) -> Given {
             exists: true,
             claims: BTreeMap::new(),
         }),
+        names: unknown(),
         claiming: BTreeSet::new(),
         disk: known(Disk::default()),
         service: known(Service::Stopped),

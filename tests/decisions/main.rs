@@ -1,6 +1,7 @@
 //! The decisions as sentences: what is given, and the whole printed plan.
 
 mod disks;
+mod doctor;
 mod evidence;
 mod figures;
 mod founding;
@@ -9,6 +10,7 @@ mod health;
 mod identity;
 mod leaving;
 mod membership;
+mod names;
 mod recovery;
 mod safety;
 mod seats;

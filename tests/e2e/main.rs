@@ -6,9 +6,11 @@
 mod world;
 
 mod aws;
+mod doctor;
 mod dry_run;
 mod founding;
 mod leaving;
+mod names;
 mod recovery;
 mod replacement;
 mod seats;

@@ -91,6 +91,9 @@ impl Eyes {
             notice: known(None),
             fleet: known(self.fleet(state, m)),
             register: known(register(state, blur)),
+            names: Answer::Unknown {
+                why: "clients are not told".to_owned(),
+            },
             claiming: i.claiming.iter().map(|name| name.claim()).collect(),
             disk: known(self.disk(state, m)),
             service: known(known_service),

@@ -71,7 +71,7 @@ const SITUATIONS: [Situation; 15] = [
 ];
 
 /// Every kind of action there is.
-const ACTIONS: [&str; 24] = [
+const ACTIONS: [&str; 25] = [
     "create the log group",
     "claim",
     "journal",
@@ -96,6 +96,7 @@ const ACTIONS: [&str; 24] = [
     "add an observer",
     "remove a server",
     "remove servers",
+    "publish names",
 ];
 
 fn kind(action: &Action) -> &'static str {
@@ -135,6 +136,7 @@ fn kind(action: &Action) -> &'static str {
         Action::CompleteHook { .. } => "complete a hook",
         Action::Heartbeat { .. } => "send a heartbeat",
         Action::Protect { .. } => "protect",
+        Action::Publish { .. } => "publish names",
         Action::ReportUnhealthy { .. } => "report itself",
         Action::PublishFigures { .. } => "publish figures",
     }

@@ -56,6 +56,13 @@ pub async fn look(heard: &mut Heard, region: &Shared, m: usize, limit: Duration)
         let fleet = ask(region, |region| region.read_fleet(&owners)).await;
         heard.hear_fleet(now(), &me, fleet);
     }
+    let leads = region.borrow().believes_to_lead(m);
+    if !leads {
+        heard.forget_names();
+    } else if heard.wants_names(now(), limit) {
+        let names = ask(region, |region| region.published.clone()).await;
+        heard.hear_names(now(), names);
+    }
     pause(region, CALL).await;
     let region = &mut *region.borrow_mut();
     let probes = heard.addresses().iter().map(|(id, address)| {

@@ -12,6 +12,7 @@
 //! 5. Files are written and data is moved only while the server is down; nothing is deleted; a
 //!    voter's data is not moved aside.
 //! 6. No plan breaks a rule of the safety checker.
+//! 7. What clients are told never goes back to an older config; a settled fleet's is the newest.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;

@@ -16,6 +16,7 @@ mod hooks;
 mod invariants;
 mod leader;
 mod mutations;
+mod names;
 mod recovery_stories;
 mod region;
 mod seat_stories;

@@ -44,6 +44,8 @@ pub enum Mutation {
     GoesUnheard,
     /// Believes that its server has been stuck for an hour, whatever it answers.
     RestartsTheServing,
+    /// Publishes beside whichever server, late, and whatever is published by then.
+    PublishesRegardless,
     /// Believes that there is a seat for everybody.
     IgnoresSeats,
     /// Believes that its own zone is another one than any other's.
@@ -85,6 +87,7 @@ impl Mutation {
                 identities.for_each(|identity| identity.withdrawn = false);
             }
             Mutation::RestartsTheServing => despair(snapshot),
+            Mutation::PublishesRegardless => take_the_lead(snapshot),
             Mutation::IgnoresSeats => {
                 let fleet = value(&mut snapshot.fleet).into_iter();
                 fleet.for_each(|fleet| fleet.desired = None);
@@ -185,6 +188,15 @@ fn pretend_to_serve(snapshot: &mut Snapshot) {
     }
 }
 
+/// Nothing is published, and it leads.
+fn take_the_lead(snapshot: &mut Snapshot) {
+    if let Probe::Serving(serving) = &mut snapshot.server {
+        serving.mode = Mode::Leader;
+        let at = snapshot.at;
+        snapshot.names = Answer::Known { at, value: None };
+    }
+}
+
 fn despair(snapshot: &mut Snapshot) {
     let since = snapshot.at - 1.hour();
     snapshot.server = Probe::NotServing;
@@ -276,6 +288,11 @@ fn who_restarts_a_serving_server_is_caught() {
 #[test]
 fn who_goes_while_it_is_needed_is_caught() {
     is_caught(Mutation::GoesUnheard, "the quorum with it");
+}
+
+#[test]
+fn who_publishes_regardless_is_caught() {
+    is_caught(Mutation::PublishesRegardless, "names go back");
 }
 
 #[test]

@@ -10,6 +10,7 @@ use fastrand::Rng;
 use jiff::Timestamp;
 use zk_bootstrap::config::Settings;
 use zk_bootstrap::model::claim::ClaimName;
+use zk_bootstrap::model::names::Names;
 use zk_bootstrap::model::policy::{Policy, WhenAllIsLost};
 
 use super::coverage::Coverage;
@@ -61,6 +62,8 @@ pub struct Region {
     pub policy: Policy,
     pub weather: Weather,
     pub streams: Streams,
+    /// What is published for clients.
+    pub published: Option<Names>,
     /// What an operator's mistake took, and puts back.
     pub deleted_marker: Option<(ClaimName, Stream)>,
     pub group: Group,
@@ -87,6 +90,7 @@ impl Region {
             policy: policy(),
             weather: Weather::default(),
             streams: Streams::default(),
+            published: None,
             deleted_marker: None,
             group: Group::default(),
             machines: Vec::new(),
@@ -145,12 +149,13 @@ pub fn timestamp(ms: Ms) -> Timestamp {
     Timestamp::from_millisecond(BEGINNING + ms).expect("a time of this century")
 }
 
-/// The default settings, but for two: a history goes on when all is lost, and absence proves a
-/// termination earlier, in proportion to how soon the simulated EC2 forgets.
+/// The default settings, but for three: a history goes on when all is lost, absence proves a
+/// termination earlier, in proportion to how soon the simulated EC2 forgets, and clients are told.
 pub fn policy() -> Policy {
     Policy {
         when_all_is_lost: WhenAllIsLost::Refound,
         absence_proof: Duration::from_secs(20 * 60),
+        publish_names: true,
         ..Settings::default().policy()
     }
 }

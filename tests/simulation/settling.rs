@@ -98,6 +98,8 @@ impl History {
         if config.voters().count() != wanted {
             return Some(format!("{wanted} voters are wanted: {members:?}"));
         }
-        region.is_crowded(config)
+        region
+            .is_crowded(config)
+            .or_else(|| region.outdated_names())
     }
 }

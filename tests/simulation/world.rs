@@ -29,7 +29,7 @@ pub struct Simulated {
     policy: Policy,
     mutation: Option<Mutation>,
     claiming: BTreeMap<ClaimName, Ms>,
-    heard: Heard,
+    pub heard: Heard,
 }
 
 const HERE: Range<Ms> = 1..8;
@@ -38,7 +38,7 @@ const RECORD_ATTEMPTS: u32 = 5;
 const CLAIMING: Ms = 60 * SECOND;
 const RECONFIG_DEADLINE: Ms = 10 * SECOND;
 
-type Applied = Result<Outcome, &'static str>;
+pub type Applied = Result<Outcome, &'static str>;
 
 /// Lets the others act for a while.
 pub async fn pause(region: &Shared, wait: Range<Ms>) {
@@ -70,7 +70,7 @@ impl Simulated {
     }
 
     /// Writes by one call; an error means that it may or may not have taken effect.
-    async fn tell<T>(&self, write: impl FnOnce(&mut Region) -> T) -> Result<T, &'static str> {
+    pub async fn tell<T>(&self, write: impl FnOnce(&mut Region) -> T) -> Result<T, &'static str> {
         pause(&self.region, CALL).await;
         let region = &mut *self.region.borrow_mut();
         if region.chance(region.weather.refused) {
@@ -218,7 +218,7 @@ impl Simulated {
         self.await_zxid(leader, zxid).await
     }
 
-    fn mutates(&self, mutation: Mutation) -> bool {
+    pub fn mutates(&self, mutation: Mutation) -> bool {
         self.mutation == Some(mutation)
     }
 
@@ -245,6 +245,7 @@ impl Simulated {
                 Ok(Outcome::Done)
             }
             Action::AwaitCommit => self.await_commit().await,
+            Action::Publish { names, replaces } => self.publish(names, *replaces).await,
             Action::CompleteHook { hook, .. } => {
                 let m = self.m;
                 self.tell(|region| region.complete(m)).await?;
@@ -326,6 +327,7 @@ impl World for Simulated {
             },
             fleet: self.heard.fleet.clone(),
             register: self.heard.register.clone(),
+            names: self.heard.names.clone(),
             claiming: self.claiming.keys().copied().collect(),
             disk,
             service,

@@ -2,6 +2,7 @@
 //! key and says what is wrong and what would be right.
 
 mod aws;
+mod names;
 mod zookeeper;
 
 use std::ops::RangeInclusive;
@@ -14,6 +15,7 @@ use super::files::Literal;
 use super::reader::Judged;
 
 pub(super) use aws::{GROUP, endpoint, log_group, region, security_group};
+pub(super) use names::{domain, hosted_zone, parameter};
 pub(super) use zookeeper::{heap, jvm_flags, unit, zoo_key};
 
 fn text(literal: &Literal) -> Judged<&str> {

@@ -1,10 +1,12 @@
 //! A plan as an operator reads it: in the log, in the status line, in the dry run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::{Action, Plan, Situation, Waiting};
 use crate::model::fleet::Transition;
+use crate::model::id::{ConfigVersion, InstanceId};
+use crate::model::names::Names;
 
 impl fmt::Display for Situation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -87,18 +89,41 @@ impl fmt::Display for Action {
             Action::Heartbeat { hook } => write!(f, "send a heartbeat for lifecycle hook {hook}"),
             Action::Protect {
                 instances,
-                protected: true,
-            } => write!(f, "protect from scale-in: {}", listed(instances, ", ")),
-            Action::Protect { instances, .. } => {
-                let instances = listed(instances, ", ");
-                write!(f, "take the protection from scale-in off: {instances}")
-            }
+                protected,
+            } => protect(f, instances, *protected),
+            Action::Publish { names, replaces } => publish(f, names, *replaces),
             Action::ReportUnhealthy { why } => {
                 write!(f, "report this instance as unhealthy: {why}")
             }
             Action::PublishFigures { figures } => write!(f, "publish figures: {figures}"),
         }
     }
+}
+
+fn protect(
+    f: &mut fmt::Formatter<'_>,
+    instances: &BTreeSet<InstanceId>,
+    protected: bool,
+) -> fmt::Result {
+    let what = match protected {
+        true => "protect from scale-in",
+        false => "take the protection from scale-in off",
+    };
+    write!(f, "{what}: {}", listed(instances, ", "))
+}
+
+fn publish(
+    f: &mut fmt::Formatter<'_>,
+    names: &Names,
+    replaces: Option<(u32, ConfigVersion)>,
+) -> fmt::Result {
+    write!(f, "publish the names of {names}")?;
+    replaces.map_or(Ok(()), |(generation, version)| {
+        write!(
+            f,
+            ", in place of generation {generation}, version {version}"
+        )
+    })
 }
 
 fn listed(items: impl IntoIterator<Item = impl fmt::Display>, separator: &str) -> String {
