@@ -151,6 +151,15 @@ impl<'a> Case<'a> {
         marker.is_some_and(|marker| !marker.journal.is_empty())
     }
 
+    /// Whether this instance founded the newest generation and its server died before it had written
+    /// a first snapshot: the disk still says whose data is to be here, and nobody ever joined.
+    fn never_served(&self) -> bool {
+        let mut claims = self.register.claims.values();
+        let joined = claims.any(|c| c.journal.contains_key(&Milestone::Joined));
+        let named = self.view.generation() == self.marker.term && is_own(self.view, self.id);
+        self.is_mine() && named && !self.view.disk.data && !joined
+    }
+
     /// Without data, and with no more than the file that a joiner starts with, it is for all that are
     /// left to say, this one too; unless by that file, too, the quorum is lost.
     fn is_for_others_to_say(&self) -> bool {
@@ -302,6 +311,9 @@ fn lead(case: &Case) -> Plan {
         return waits(Situation::Recovering, Waiting::NextGeneration { instance });
     }
     let Some(leader) = survivors::leader(&case.survivors) else {
+        if case.never_served() {
+            return formation::begin(markers.next, case.id, Situation::Recovering);
+        }
         return formation::all_is_lost(view, markers.next, case.id);
     };
     let allowed = markers

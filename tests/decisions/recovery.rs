@@ -595,6 +595,36 @@ fn a_founder_is_let_be_while_it_writes_its_first_snapshot() {
     );
 }
 
+/// Nothing is lost, for nothing was ever served; `policy.when_all_is_lost` is not asked.
+#[test]
+fn a_founder_that_died_before_its_first_snapshot_founds_the_next_generation() {
+    let founder = given('a', "ab")
+        .claim("ensemble", 'a', &[Started])
+        .claim("1", 'a', &[])
+        .claim("2", 'b', &[Started])
+        .files_of(1, &[(1, 'a')])
+        .disk(|disk| disk.data = false)
+        .testifies("2", &[], None);
+    founder.clone().prints(
+        "situation: joining the ensemble
+         1. testify in log stream 1: no data of generation 1 here",
+    );
+    let told = founder.testifies("1", &[(1, 'a')], None);
+    told.clone().prints(
+        "situation: recovering the ensemble from its survivors
+         1. create log stream ensemble.2 as server 1",
+    );
+    let served = told
+        .claim("2", 'b', &[Started, Joined])
+        .testifies("2", &[], None);
+    assert_eq!(
+        served.plan().situation,
+        Situation::AllLost,
+        "{}",
+        served.plan()
+    );
+}
+
 #[test]
 fn who_serves_again_takes_back_that_the_quorum_is_lost() {
     given('a', "abc")
