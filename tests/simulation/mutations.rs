@@ -44,7 +44,7 @@ pub enum Mutation {
     GoesUnheard,
     /// Believes that its server has been stuck for an hour, whatever it answers.
     RestartsTheServing,
-    /// Publishes what it planned, late, and whatever is published by then.
+    /// Publishes beside whichever server, late, and whatever is published by then.
     PublishesRegardless,
 }
 
@@ -83,12 +83,12 @@ impl Mutation {
                 identities.for_each(|identity| identity.withdrawn = false);
             }
             Mutation::RestartsTheServing => despair(snapshot),
+            Mutation::PublishesRegardless => take_the_lead(snapshot),
             Mutation::KeepsWhatIsNoPart => take_all_for_a_part(snapshot),
             Mutation::EmptyDisksVote
             | Mutation::KeepsForeignData
             | Mutation::SkipsTheJournal
             | Mutation::GoesUnheard
-            | Mutation::PublishesRegardless
             | Mutation::LosesItsMyId => {}
         }
     }
@@ -176,6 +176,15 @@ fn pretend_to_serve(snapshot: &mut Snapshot) {
             synced: Some(true),
             ..serving
         });
+    }
+}
+
+/// Nothing is published, and it leads.
+fn take_the_lead(snapshot: &mut Snapshot) {
+    if let Probe::Serving(serving) = &mut snapshot.server {
+        serving.mode = Mode::Leader;
+        let at = snapshot.at;
+        snapshot.names = Answer::Known { at, value: None };
     }
 }
 
