@@ -236,6 +236,14 @@ const BROKEN: &[(&str, &str)] = &[
         "config.toml:2: policy.floor is 0, but must be a number from 1 to 254",
     ),
     (
+        "[policy]\nvoters = 4",
+        "config.toml:2: policy.voters is 4, but 4 voters survive no more losses than 3: set 3 or 5",
+    ),
+    (
+        "[policy]\nvoters = 9",
+        "config.toml:2: policy.voters is 9, but must be a number from 1 to 7",
+    ),
+    (
         "[policy]\nleave_on_rebalance = \"yes\"",
         "config.toml:2: policy.leave_on_rebalance is \"yes\", but must be true or false",
     ),
@@ -625,6 +633,7 @@ zkserver = "/usr/share/zookeeper/bin/zkServer.sh"  # default
 
 [policy]
 floor = 3                                          # default
+voters = 5                                         # default
 recovery = "auto"                                  # default
 when_all_is_lost = "wait"                          # default
 leave_on_rebalance = false                         # default

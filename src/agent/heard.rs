@@ -29,6 +29,8 @@ pub struct Heard {
     pub names: Answer<Option<Names>>,
     /// What the other instances' servers answered last.
     pub peers: BTreeMap<InstanceId, Probe>,
+    /// When they were asked.
+    pub peers_asked: Option<Timestamp>,
     fleet_asked: Option<Duration>,
     fleet_outdated: bool,
     register_asked: Option<Duration>,
@@ -47,6 +49,7 @@ impl Default for Heard {
             register: not_asked(),
             names: not_asked(),
             peers: BTreeMap::new(),
+            peers_asked: None,
             fleet_asked: None,
             fleet_outdated: false,
             register_asked: None,

@@ -116,6 +116,7 @@ fn policy(reader: &mut Reader) -> Choices {
     let patience = judge::duration("1m", "2h");
     Choices {
         floor: reader.value("policy.floor", Literal::Number(3), judge::number(1..=254)),
+        voters: reader.value("policy.voters", Literal::Number(5), judge::voters),
         recovery: reader.value("policy.recovery", text("auto"), judge::choice(&recovery)),
         when_all_is_lost: reader.value(
             "policy.when_all_is_lost",

@@ -136,6 +136,8 @@ pub enum Manager {
 pub struct Choices {
     /// Pruning never leaves fewer voters than this.
     pub floor: usize,
+    /// The most voters that there are to be, an odd number.
+    pub voters: usize,
     /// Who begins the recovery of a quorum that is lost for good.
     pub recovery: Recovery,
     /// What to do when every copy of the data is provably gone.
@@ -231,6 +233,7 @@ impl Settings {
             },
             client_bind: self.zookeeper.client_bind,
             floor: self.policy.floor,
+            voters: self.policy.voters,
             recovery: self.policy.recovery,
             when_all_is_lost: self.policy.when_all_is_lost,
             leave_on_rebalance: self.policy.leave_on_rebalance,

@@ -5,6 +5,7 @@ mod disk;
 mod health;
 mod membership;
 mod names;
+mod seats;
 
 use std::fmt;
 

@@ -102,6 +102,9 @@ pub struct Snapshot {
     pub server: Probe,
     /// What the other instances' servers answer.
     pub peers: BTreeMap<InstanceId, Probe>,
+    /// When they were asked; a look at this instance alone keeps what was heard before.
+    #[serde(default)]
+    pub peers_asked: Option<Timestamp>,
 }
 
 fn unasked<T>() -> Answer<T> {

@@ -12,6 +12,7 @@ use crate::aws::register::Log;
 use crate::aws::{Access, AwsError, Metadata, SdkConfig, configure, imds};
 use crate::clock;
 use crate::config::{self, Publish, Settings};
+use crate::model::ensemble::Ensemble;
 use crate::model::fleet::Me;
 use crate::model::probe::{Mode, Probe};
 use crate::model::snapshot::Answer;
@@ -22,7 +23,8 @@ use crate::zookeeper::four_letter::{Depth, probe};
 pub struct Elsewhere {
     aws: Option<Aws>,
     pub heard: Heard,
-    /// Whether this instance's server was a serving member when it was last looked.
+    /// Whether this instance's server was a serving voter when it was last looked. An observer may
+    /// take the place of one that notes that it leaves.
     settled: bool,
     /// From when on time is counted here.
     beginning: Instant,
@@ -69,7 +71,8 @@ impl Elsewhere {
         no_older_than: Duration,
     ) {
         let config = own.ensemble();
-        self.settled = config.is_some_and(|config| config.at(me.address).is_some());
+        let votes = |config: &Ensemble| config.voters().any(|s| s.is_at(me.address));
+        self.settled = config.is_some_and(votes);
         let now = self.beginning.elapsed();
         let leads = own.serving().is_some_and(|own| own.mode == Mode::Leader);
         let publishes = leads && settings.names.publish != Publish::Off;
@@ -143,6 +146,7 @@ impl Elsewhere {
     /// All at once, each within its deadline.
     async fn ask_peers(&mut self, settings: &Settings) {
         let deadline = settings.pace.probe_deadline;
+        self.heard.peers_asked = Some(clock::now());
         let mut asked = tokio::task::JoinSet::new();
         for (id, address) in self.heard.addresses() {
             let id = id.clone();

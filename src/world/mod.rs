@@ -227,6 +227,7 @@ impl agent::World for RealWorld {
             running_since,
             server,
             peers: self.elsewhere.heard.peers.clone(),
+            peers_asked: self.elsewhere.heard.peers_asked,
         }
     }
 

@@ -52,7 +52,7 @@ fn one_of_three(mode: Mode) -> Given {
         .peer('c', serving(Mode::Follower, config(&THREE)))
 }
 
-/// Member 1 of four that serve, on `a`, in a group that is to have three.
+/// Voter 1 of four that serve, on `a`, in a group that is to have three.
 fn one_too_many() -> Given {
     given('a', "abcd")
         .three_joined()

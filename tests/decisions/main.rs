@@ -12,3 +12,4 @@ mod membership;
 mod names;
 mod recovery;
 mod safety;
+mod seats;

@@ -13,6 +13,7 @@ mod leaving;
 mod names;
 mod recovery;
 mod replacement;
+mod seats;
 mod service_manager;
 mod stage;
 mod the_group_itself;

@@ -100,6 +100,7 @@ impl Eyes {
             running_since: None,
             server: self.probe(state, m),
             peers: peers.collect(),
+            peers_asked: Some(ago(0)),
         }
     }
 

@@ -19,6 +19,7 @@ mod mutations;
 mod names;
 mod recovery_stories;
 mod region;
+mod seat_stories;
 mod settling;
 mod stories;
 mod streams;

@@ -24,6 +24,8 @@ pub struct Listed {
     pub id: String,
     /// Its loopback address.
     pub address: Ipv4Addr,
+    /// Its availability zone.
+    pub zone: String,
     /// The URL of its metadata service.
     pub imds: String,
     /// EC2's state: `running`.

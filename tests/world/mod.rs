@@ -175,7 +175,8 @@ impl World {
     }
 
     /// Waits until every instance's server serves, one as the leader, and all of them say that
-    /// exactly they are the voters. What the group does by itself goes on meanwhile.
+    /// exactly they are the members, with [`World::wanted_voters`] voters among them. What the group
+    /// does by itself goes on meanwhile.
     ///
     /// # Panics
     /// When that is not so by the deadline; the agents' last words are shown.
@@ -206,11 +207,23 @@ impl World {
         configs.dedup();
         let everybody: BTreeSet<Ipv4Addr> = instances().map(|i| i.address).collect();
         match &configs[..] {
-            [one] if one.addresses() == everybody && one.observers.is_empty() => {
-                (one.voters.len() == everybody.len()).then(|| one.clone())
+            [one] if one.members() == everybody => {
+                let each_once = one.voters.len() + one.observers.len() == everybody.len();
+                let complete = each_once && one.voters.len() == self.wanted_voters();
+                complete.then(|| one.clone())
             }
             _ => None,
         }
+    }
+
+    /// How many of the instances are to vote: the largest odd number up to five, and no fewer than the
+    /// floor of the image's settings.
+    fn wanted_voters(&self) -> usize {
+        let floor = |line: &str| line.strip_prefix("floor = ")?.parse().ok();
+        let floor = self.image.settings.lines().find_map(floor);
+        let all = self.instances.len();
+        let odd = [0, 1, 1, 3, 3].get(all).copied().unwrap_or(5);
+        odd.max(all.min(floor.unwrap_or(3)))
     }
 
     /// Asserts that every instance's own server has each acknowledged write.

@@ -187,6 +187,9 @@ impl fmt::Display for Waiting {
                     "a newcomer in place of server {server}, whose instance {instance} is terminated"
                 )
             }
+            Waiting::Candidate { instance } => {
+                write!(f, "{instance}, whose turn it is, to become a voter")
+            }
             Waiting::Successor { instance, left } => write!(
                 f,
                 "{instance} to take this server's place, for {} s at most",
