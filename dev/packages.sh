@@ -24,10 +24,18 @@ tool cargo-generate-rpm 0.21.1
 
 rm -rf "$out"
 mkdir -p "$out" target/packages/man
+# What the manifest names as assets, of whichever build.
+if [ "$profile" = release ]; then
+    quick=()
+    cp target/release/zk-bootstrap target/packages/zk-bootstrap
+else
+    quick=(--fast)
+    strip -o target/packages/zk-bootstrap target/debug/zk-bootstrap
+fi
 # The same bytes at each build: without a name and a time.
 for page in packaging/man/*.1; do
     gzip -9nc "$page" >"target/packages/man/$(basename "$page").gz"
 done
-"$tools/bin/cargo-deb" deb --no-build --no-strip --quiet --profile "$profile" --output "$out/"
-"$tools/bin/cargo-generate-rpm" --profile "$profile" --auto-req disabled --output "$out/"
+"$tools/bin/cargo-deb" deb --no-build --no-strip --quiet "${quick[@]}" --output "$out/"
+"$tools/bin/cargo-generate-rpm" --auto-req disabled --output "$out/"
 ls "$out"/*

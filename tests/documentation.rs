@@ -63,13 +63,20 @@ fn every_command_of_the_readme_is_one() {
 
 /// `logs:PutLogEvents` and the like, in quotes.
 fn iam_actions(text: &str) -> BTreeSet<String> {
-    let quoted = text.split('"').skip(1).step_by(2);
-    let is_action = |word: &&str| {
-        let (service, action) = word.split_once(':').unwrap_or_default();
-        ["autoscaling", "ec2", "logs", "route53", "ssm"].contains(&service)
-            && action.chars().all(char::is_alphanumeric)
+    let services = ["autoscaling", "ec2", "logs", "route53", "ssm"];
+    let quoted = |service: &str| {
+        let begin = format!("\"{service}:");
+        let found = text.split(&begin).skip(1).filter_map(|rest| {
+            let (action, _) = rest.split_once('"')?;
+            let plain = !action.is_empty() && action.chars().all(char::is_alphanumeric);
+            plain.then(|| format!("{service}:{action}"))
+        });
+        found.collect::<Vec<_>>()
     };
-    quoted.filter(is_action).map(str::to_owned).collect()
+    services
+        .iter()
+        .flat_map(|service| quoted(service))
+        .collect()
 }
 
 /// The code below a directory, without its comments.

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A file's path in a package, with its mode and the SHA-1 of its content.
 type Files = BTreeMap<String, (u32, String)>;
@@ -24,7 +25,10 @@ fn package(ending: &str) -> PathBuf {
 
 /// A directory with what a package lays out.
 fn unpacked(ending: &str, unpack: &str) -> PathBuf {
-    let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("unpacked-{ending}"));
+    // The tests unpack side by side.
+    static UNPACKED: AtomicUsize = AtomicUsize::new(0);
+    let n = UNPACKED.fetch_add(1, Ordering::Relaxed);
+    let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("unpacked-{n}"));
     // What an earlier run left would be taken for this one's.
     let _ = std::fs::remove_dir_all(&root);
     std::fs::create_dir_all(&root).expect("a directory");

@@ -122,9 +122,12 @@ fn relabel(view: View) -> Option<Action> {
     Some(Action::WriteIdentity { identity })
 }
 
-/// Who serves has not lost its quorum, whatever it said before.
+/// Who serves has not lost its quorum, whatever it said before. (An old list of claims may have
+/// another's as the newest.)
 fn take_back(view: View, id: ServerId) -> Option<Action> {
-    let (claim, _) = view.register().ok()?.newest(Slot::Server(id))?;
+    let (claim, newest) = view.register().ok()?.newest(Slot::Server(id))?;
+    let mine = newest.valid_owner()?.instance == view.me.instance;
+    let claim = mine.then_some(claim)?;
     let generation = view.disk.identity.as_ref()?.lineage.generation;
     recovery::take_back(view, claim, generation)
 }

@@ -675,3 +675,18 @@ fn who_serves_again_takes_back_that_the_quorum_is_lost() {
              1. take back the testimony in log stream 1",
         );
 }
+
+#[test]
+fn a_member_takes_back_nothing_that_an_earlier_owner_of_its_id_has_said() {
+    let three = [(1, 'a'), (2, 'b'), (3, 'c')];
+    let member = given('a', "abc")
+        .three_joined()
+        .claim("1", 'd', &[Started, Joined])
+        .says("1", &three)
+        .files_of(1, &three)
+        .tagged(1)
+        .runs(serving(Mode::Follower, config(&three)));
+    let plan = member.plan();
+    let taken_back = |action: &Action| matches!(action, Action::TakeBack { .. });
+    assert!(!plan.actions.iter().any(taken_back), "{plan}");
+}

@@ -40,6 +40,19 @@ fn close_secrets(world: &mut World) {
     }
 }
 
+/// The findings once no call came too late, as it does on a busy machine. Looking changes nothing.
+fn patient(world: &mut World, id: &str) -> Vec<Value> {
+    crate::world::wait::wait_for("AWS to answer in time", SOON, || {
+        let before = world.dump();
+        let (_, findings) = doctor(world, id);
+        assert!(world.dump() == before, "the doctor changed something");
+        let late = said(&findings, "unknown", "rights");
+        let late = late.iter().any(|what| what.contains("could not be tried"));
+        let unseen = !said(&findings, "error", "sight").is_empty();
+        (!late && !unseen).then_some(findings)
+    })
+}
+
 #[test]
 fn a_healthy_member_has_no_errors_and_looking_changes_nothing() {
     let mut world = world("127.49.1", 3);
@@ -59,9 +72,7 @@ fn a_healthy_member_has_no_errors_and_looking_changes_nothing() {
         });
     }
     for id in world.ids() {
-        let before = world.dump();
-        let (_, findings) = doctor(&mut world, &id);
-        assert!(world.dump() == before, "the doctor changed something");
+        let findings = patient(&mut world, &id);
         let errors: Vec<&Value> = findings
             .iter()
             .filter(|f| f["verdict"] == "error")
@@ -120,8 +131,8 @@ fn what_was_made_ill_is_found_with_its_remedy() {
         "[zookeeper.extra]\nmaxSessionTimeout = 4000\n\n[service]",
     );
 
-    let (code, findings) = doctor(&mut world, &id);
-    assert_eq!(code, Some(2), "{findings:#?}");
+    let findings = patient(&mut world, &id);
+    assert_eq!(doctor(&mut world, &id).0, Some(2), "{findings:#?}");
     let error = |topic: &str| said(&findings, "error", topic).join("\n");
     assert_eq!(error("rights"), "ec2:CreateTags is denied");
     assert!(error("register").contains("after 30 days"), "{findings:#?}");

@@ -32,6 +32,9 @@ pub fn live(seed: u64, mutation: Option<Mutation>, traced: bool) -> (History, En
         policy.voters = [5, 5, 3, 7][by(11) / 3];
     });
     history.mutation = mutation;
+    // What clients are told has nothing to do with any defect but its own.
+    let tells = mutation.is_none_or(|mutation| mutation == Mutation::PublishesRegardless);
+    history.set_policy(|policy| policy.publish_names = tells);
     history.region.borrow_mut().trace = traced.then(Vec::new);
     haunt(&mut history);
     let end = history.settle(PATIENCE);

@@ -32,7 +32,8 @@ impl Region {
 
     /// What keeps the published names from being those of the members.
     pub fn outdated_names(&self) -> Option<String> {
-        let config = self.truth.config.as_ref()?;
+        let config = self.truth.config.as_ref();
+        let config = config.filter(|_| self.policy.publish_names)?;
         let generation = self.published.as_ref().map_or(0, |names| names.generation);
         let due = Names::of(generation, &config.ensemble(&self.policy));
         match &self.published {

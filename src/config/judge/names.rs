@@ -11,7 +11,7 @@ pub(in crate::config) fn hosted_zone(literal: &Literal) -> Judged<String> {
     let plain = text
         .bytes()
         .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
-    if !plain || !text.starts_with('Z') || !(2..=32).contains(&text.len()) {
+    if !plain || !(2..=32).contains(&text.len()) {
         return Err(format!(
             "is {literal}, but must be a hosted zone's id like \"Z0123456789ABCDEFGHIJ\""
         ));
