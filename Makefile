@@ -14,7 +14,7 @@ test: ## All tests
 	@dev/setup.sh --all
 	@dev/build.sh --tests
 	cd dev/cloud && ../../target/dev/python/bin/python3 -B -m unittest -q
-	cargo test --locked
+	cargo test --locked --no-fail-fast
 
 check: ## Format, lints, documentation
 	cargo fmt --check

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::LazyLock;
 
 const AGENT: &str = "zk-bootstrap.service";
 const SERVER: &str = "zookeeper.service";
@@ -16,18 +17,20 @@ fn text(name: &str) -> String {
     std::fs::read_to_string(shipped(name)).expect(name)
 }
 
-/// A unit as it is shipped, but for programs and users that this machine need not have.
-fn on_this_machine(name: &str) -> PathBuf {
-    let this_binary = env!("CARGO_BIN_EXE_zk-bootstrap");
-    let unit = text(name)
-        .replace("/usr/bin/zk-bootstrap", this_binary)
-        .replace("/usr/share/zookeeper/bin/zkServer.sh", this_binary);
-    let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("units-{name}"));
-    std::fs::create_dir_all(&directory).expect("a directory for the unit");
-    let path = directory.join(name);
-    std::fs::write(&path, unit).expect("the unit");
-    path
-}
+/// The units as they are shipped, but for programs that this machine need not have. Written once:
+/// systemd calls a file masked that another test has just emptied to write it again.
+static HERE: LazyLock<PathBuf> = LazyLock::new(|| {
+    let here = Path::new(env!("CARGO_TARGET_TMPDIR")).join("units");
+    std::fs::create_dir_all(&here).expect("a directory for the units");
+    for name in [AGENT, SERVER] {
+        let this_binary = env!("CARGO_BIN_EXE_zk-bootstrap");
+        let unit = text(name)
+            .replace("/usr/bin/zk-bootstrap", this_binary)
+            .replace("/usr/share/zookeeper/bin/zkServer.sh", this_binary);
+        std::fs::write(here.join(name), unit).expect("the unit");
+    }
+    here
+});
 
 fn run(program: &str, arguments: &[&str]) -> Output {
     let output = Command::new(program).args(arguments).output();
@@ -56,13 +59,13 @@ fn complaints(unit: &Path) -> String {
 #[test]
 fn systemd_has_nothing_to_say_about_the_units() {
     for unit in [AGENT, SERVER] {
-        assert_eq!(complaints(&on_this_machine(unit)), "", "{unit}");
+        assert_eq!(complaints(&HERE.join(unit)), "", "{unit}");
     }
 }
 
 #[test]
 fn a_key_that_systemd_does_not_know_would_be_noticed() {
-    let unit = on_this_machine("zookeeper.service");
+    let unit = HERE.join(SERVER);
     let typo = unit.with_file_name("typo.service");
     let text = std::fs::read_to_string(&unit).expect("the unit");
     std::fs::write(&typo, text.replace("LimitNOFILE=", "LimitNOFILES=")).expect("the unit");
@@ -72,7 +75,7 @@ fn a_key_that_systemd_does_not_know_would_be_noticed() {
 #[test]
 fn the_sandboxes_leave_little_exposed() {
     for (unit, tenths) in [(AGENT, 11), (SERVER, 15)] {
-        let unit = on_this_machine(unit);
+        let unit = HERE.join(unit);
         let unit = unit.to_str().expect("a path in UTF-8");
         let threshold = format!("--threshold={tenths}");
         let output = run(

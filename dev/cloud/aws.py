@@ -196,10 +196,13 @@ class Aws:
                 ShouldDecrementDesiredCapacity=decrement,
             )
             return
+        # In one step: in between, the group would choose one more that is to go.
         with self._lock:
-            if decrement and instance in self._members():
-                self._asg().desired_capacity -= 1
-        self._client("ec2").terminate_instances(InstanceIds=[instance])
+            self._ec2().terminate_instances([instance])
+            if instance in self._members():
+                self._asg().desired_capacity -= int(decrement)
+                Group.of(self._asg()).died(instance)
+            self._advance()
 
     def autoscaling(self, action: str, **arguments) -> dict:
         """A call of EC2 Auto Scaling, as an operator makes it; its answer."""

@@ -6,6 +6,7 @@ use crate::model::claim::{ClaimName, Register, Slot};
 use crate::model::disk::Disk;
 use crate::model::ensemble::Ensemble;
 use crate::model::fleet::{Fleet, Instance, Me};
+use crate::model::id::InstanceId;
 use crate::model::plan::Waiting;
 use crate::model::policy::Policy;
 use crate::model::probe::{Probe, Serving};
@@ -55,7 +56,8 @@ impl<'a> View<'a> {
     }
 
     /// The claims, unless the list is older than this instance's own data: one that has
-    /// markers, and not the signed one under which that data began, tells of the past.
+    /// markers, and not the signed one under which that data began, tells of the past. So does one
+    /// that lacks the generation which a peer serves.
     pub fn register(&self) -> Result<&'a Register, Waiting> {
         let unseen = |why: &str| Waiting::Answer {
             whom: "CloudWatch Logs",
@@ -73,12 +75,37 @@ impl<'a> View<'a> {
             marker.is_some_and(|marker| marker.valid_owner().is_some())
         };
         let is_marked = register.newest(Slot::Ensemble).is_some();
+        if let Some(instance) = self.serves_a_later_generation(register) {
+            return Err(unseen(&format!(
+                "without the generation that {instance} serves, which began after its server was \
+                 withdrawn"
+            )));
+        }
         match seen.max().filter(|seen| is_marked && !is_signed(seen)) {
             None => Ok(register),
             Some(seen) => Err(unseen(&format!(
                 "without the record in log stream {seen}, under which the data here began"
             ))),
         }
+    }
+
+    /// A peer that serves although it has testified that its server was withdrawn, with its data, from
+    /// the newest generation of this list: nobody comes back to one that it has left so.
+    fn serves_a_later_generation(&self, register: &'a Register) -> Option<&'a InstanceId> {
+        let mut signed = register.of(Slot::Ensemble).rev();
+        let signed = signed.find(|(_, marker)| marker.valid_owner().is_some());
+        let newest = signed.map_or(0, |(name, _)| name.term);
+        let mut withdrawn = register.claims.values().filter_map(|claim| {
+            let said = claim.testimony.as_ref()?;
+            let stands = said.withdrawn && said.history.is_some() && said.generation >= newest;
+            claim.valid_owner().filter(|_| stands)
+        });
+        let serves = |instance: &InstanceId| {
+            let heard = self.snapshot.peers.get(instance);
+            heard.is_some_and(|probe| probe.serving().is_some())
+        };
+        let owner = withdrawn.find(|owner| serves(&owner.instance))?;
+        Some(&owner.instance)
     }
 
     /// Whether the register was read since this instance's own server and disk were looked at in the

@@ -488,6 +488,21 @@ fn a_list_of_claims_that_is_older_than_the_own_data_is_no_answer() {
     }
 }
 
+#[test]
+fn a_list_of_claims_without_the_generation_that_a_peer_serves_is_no_answer() {
+    let newcomer = given('d', "abcd")
+        .three_joined()
+        .claim("4", 'd', &[])
+        .testifies("1", &THREE, Some((1, 9)))
+        .peer('a', serving(Mode::Leader, config(&[(1, 'a')])));
+    newcomer.clone().prints(
+        "situation: cannot see enough to decide
+         waiting for an answer from CloudWatch Logs: without the generation that i-0000000a serves, which began after its server was withdrawn",
+    );
+    let plan = newcomer.claim("ensemble.2", 'a', &[Started]).plan();
+    assert_eq!(plan.situation, Situation::Joining, "{plan}");
+}
+
 /// `d` was stopped while it synced: it knows of no change since, and has no vote to give.
 #[test]
 fn a_joiner_that_missed_the_last_change_goes_by_the_config_of_another_survivor() {

@@ -7,8 +7,9 @@ use super::region::{MINUTE, Ms, SECOND, Weather};
 
 /// A fleet is settled when no agent has acted for so long.
 const QUIET: Ms = 70 * SECOND;
-/// What could not be recovered for so long is given up.
-const HOPE: Ms = 5 * MINUTE;
+/// What could not be recovered for so long is given up: a change under way is forgotten at the second
+/// restart, a quarter of an hour after the loss.
+const HOPE: Ms = 30 * MINUTE;
 
 /// How a history ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
