@@ -29,6 +29,7 @@ async fn main() -> ExitCode {
         (Some(Command::Status(options)), _) => commands::status(&cli.config, options).await,
         (Some(Command::Recover(options)), _) => recover::recover(&cli.config, options).await,
         (Some(Command::CheckConfig), _) => commands::check_config(&cli.config),
+        (Some(Command::MayStart), _) => commands::may_start(&cli.config),
         (None, false) => {
             let _ = Cli::command().print_help();
             Exit::Usage

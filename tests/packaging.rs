@@ -5,6 +5,7 @@ use std::process::{Command, Output};
 
 const AGENT: &str = "zk-bootstrap.service";
 const SERVER: &str = "zookeeper.service";
+const FAILED: &str = "zk-bootstrap-failed@.service";
 
 fn shipped(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -55,7 +56,7 @@ fn complaints(unit: &Path) -> String {
 
 #[test]
 fn systemd_has_nothing_to_say_about_the_units() {
-    for unit in [AGENT, SERVER] {
+    for unit in [AGENT, SERVER, FAILED] {
         assert_eq!(complaints(&on_this_machine(unit)), "", "{unit}");
     }
 }
@@ -71,7 +72,7 @@ fn a_key_that_systemd_does_not_know_would_be_noticed() {
 
 #[test]
 fn the_sandboxes_leave_little_exposed() {
-    for (unit, tenths) in [(AGENT, 11), (SERVER, 15)] {
+    for (unit, tenths) in [(AGENT, 11), (SERVER, 15), (FAILED, 15)] {
         let unit = on_this_machine(unit);
         let unit = unit.to_str().expect("a path in UTF-8");
         let threshold = format!("--threshold={tenths}");
@@ -126,6 +127,32 @@ fn the_agent_and_the_server_may_be_restarted_as_often_as_needed() {
     assert_eq!(values(AGENT, "Restart"), ["always"]);
     // Those of a wrong command line and of a wrong configuration.
     assert_eq!(values(AGENT, "RestartPreventExitStatus"), ["64 78"]);
+}
+
+#[test]
+fn what_fails_for_good_is_said_aloud_and_nothing_else_is_done() {
+    for unit in [AGENT, SERVER] {
+        assert_eq!(
+            values(unit, "OnFailure"),
+            [FAILED.replace('@', "@%n")],
+            "{unit}"
+        );
+    }
+    assert_eq!(values(FAILED, "StandardOutput"), ["journal+console"]);
+    let commands = values(FAILED, "ExecStart");
+    let harmless = ["/bin/echo ", "-/bin/systemctl status "];
+    assert_eq!(commands.len(), harmless.len());
+    for (command, start) in commands.iter().zip(harmless) {
+        assert!(command.starts_with(start), "{command}");
+    }
+}
+
+#[test]
+fn who_starts_the_server_asks_whether_it_may() {
+    assert_eq!(
+        values(SERVER, "ExecStartPre"),
+        ["/usr/bin/zk-bootstrap may-start"]
+    );
 }
 
 #[test]

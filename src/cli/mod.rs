@@ -67,6 +67,9 @@ pub enum Command {
     Recover(RecoverArgs),
     /// Read the configuration, judge it, and print each value with its origin.
     CheckConfig,
+    /// Say whether the files on this instance's disk let its server start (what zookeeper.service
+    /// asks first). Exit code 69: they do not.
+    MayStart,
 }
 
 /// Options of `plan` and --dry-run.
