@@ -1,9 +1,9 @@
 # Every target sets up what it needs, and says what it installs before it does.
-.PHONY: help demo test check simulate chaos bench
+.PHONY: help demo test test-image check simulate chaos bench
 export CARGO_TERM_COLOR ?= auto
 
 help: ## This list
-	@sed -n 's/^\([a-z]*\):.*## /  make \1 \t/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1 \t/p' $(MAKEFILE_LIST) | expand -t 20
 
 demo: ## Three instances, an ensemble, a lost leader; KEEP=1 leaves the world up
 	@dev/setup.sh
@@ -15,6 +15,13 @@ test: ## All tests
 	@dev/build.sh --tests
 	cd dev/cloud && ../../target/dev/python/bin/python3 -B -m unittest -q
 	cargo test --locked
+
+test-image: ## The image: baked, booted, in trouble (root; ACT=words chooses)
+	@dev/setup.sh
+	@dev/image/setup.sh
+	@dev/build.sh --bin zk-bootstrap --test image
+	@dev/image/lint.sh
+	@cargo test --quiet --locked --test image -- $(ACT)
 
 check: ## Format, lints, documentation
 	cargo fmt --check

@@ -134,7 +134,7 @@ fn what_fails_for_good_is_said_aloud_and_nothing_else_is_done() {
     for unit in [AGENT, SERVER] {
         assert_eq!(
             values(unit, "OnFailure"),
-            [FAILED.replace('@', "@%n")],
+            [FAILED.replace('@', "@%N")],
             "{unit}"
         );
     }

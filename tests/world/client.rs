@@ -73,6 +73,27 @@ impl Config {
     }
 }
 
+/// The config, if every one of these servers serves, one as the leader, and all of them say that
+/// exactly they are the voters.
+pub fn agreed(servers: &[Ipv4Addr]) -> Option<Config> {
+    let modes: Vec<String> = servers.iter().map(|a| mode(*a)).collect::<Option<_>>()?;
+    if modes.iter().filter(|mode| *mode == "leader").count() != 1 {
+        return None;
+    }
+    let configs = servers
+        .iter()
+        .map(|a| Client::connect(&[*a]).ok()?.config().ok());
+    let mut configs = configs.collect::<Option<Vec<Config>>>()?;
+    configs.dedup();
+    let everybody: BTreeSet<Ipv4Addr> = servers.iter().copied().collect();
+    match &configs[..] {
+        [one] if one.addresses() == everybody && one.observers.is_empty() => {
+            (one.voters.len() == everybody.len()).then(|| one.clone())
+        }
+        _ => None,
+    }
+}
+
 /// A session, driven only while it is asked something.
 pub struct Client {
     runtime: Runtime,

@@ -37,6 +37,11 @@ pub struct Listed {
 impl Cloud {
     /// Starts an AWS with one empty group of the name `zk` in this /24 (`127.40.1`).
     pub fn start(project: &Path, net: &str, log: &Path) -> Self {
+        Cloud::start_with(project, json!({ "net": net, "machines": true }), log)
+    }
+
+    /// Starts an AWS with these arguments of cloud.py's command `start`.
+    pub fn start_with(project: &Path, arguments: Value, log: &Path) -> Self {
         let python = project.join("target/dev/python/bin/python3");
         let mut child = Command::new(python)
             .arg(project.join("dev/cloud/cloud.py"))
@@ -57,7 +62,7 @@ impl Cloud {
             answers,
             endpoint,
         };
-        let started = cloud.tell("start", json!({ "net": net, "machines": true }));
+        let started = cloud.tell("start", arguments);
         cloud.endpoint = started["endpoint"].as_str().expect("a URL").to_owned();
         cloud
     }
