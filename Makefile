@@ -16,12 +16,13 @@ test: ## All tests
 	cd dev/cloud && ../../target/dev/python/bin/python3 -B -m unittest -q
 	cargo test --locked
 
-test-image: ## The image: baked, booted, in trouble (root; ACT=words chooses)
-	@dev/setup.sh
+test-image: ## The image: baked, booted, in trouble; Packer (root; ACT=words)
+	@dev/setup.sh --all
 	@dev/image/setup.sh
 	@dev/build.sh --bin zk-bootstrap --test image
 	@dev/image/lint.sh
-	@cargo test --quiet --locked --test image -- $(ACT)
+	@cargo test --quiet --locked --test image -- "$(ACT)"
+	@dev/image/packer.sh
 
 check: ## Format, lints, documentation
 	cargo fmt --check

@@ -12,7 +12,7 @@ variable "binary" {
 }
 
 variable "ansible" {
-  type        = any
+  type        = map(string)
   description = "Variables of the playbook: {zookeeper_heap_percent = 60}."
   default     = {}
 }

@@ -88,6 +88,8 @@ source "amazon-ebs" "zookeeper" {
     device_name           = local.base.device
     volume_type           = "gp3"
     volume_size           = var.volume_size
+    iops                  = 3000
+    throughput            = 125
     encrypted             = true
     delete_on_termination = true
   }

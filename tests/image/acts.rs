@@ -52,6 +52,10 @@ pub const ACTS: &[Act] = &[
         stop_server,
     ),
     act(
+        "a server that is masked and stopped stays down, until it is unmasked",
+        mask_server,
+    ),
+    act(
         "without its agent a server stays stopped, and starts by hand",
         by_hand,
     ),
@@ -86,6 +90,10 @@ pub const ACTS: &[Act] = &[
     act(
         "an instance that is lost at once is replaced",
         troubles::lose,
+    ),
+    act(
+        "an instance with a newer ZooKeeper, of Apache's tarball, takes the place of another",
+        troubles::upgrade,
     ),
     act(
         "an instance that the group terminates leaves first",
@@ -183,6 +191,26 @@ fn stop_server(fleet: &mut Fleet) {
     let server = pid(fleet, &id, SERVER);
     fleet.at(&id).machine.run(&["systemctl", "stop", SERVER]);
     await_another(fleet, &id, SERVER, &server);
+    assert_eq!(fleet.await_ensemble(), before);
+}
+
+fn mask_server(fleet: &mut Fleet) {
+    let before = fleet.await_ensemble();
+    let id = fleet.follower();
+    let machine = &fleet.at(&id).machine;
+    machine.run(&["systemctl", "mask", "--runtime", SERVER]);
+    machine.run(&["systemctl", "stop", SERVER]);
+    // The agent says that it waits for a start, and does not get it.
+    let status = || machine.property(AGENT, "StatusText");
+    wait_for("the agent to see it", SOON, || {
+        status().contains("whose server is down").then_some(())
+    });
+    assert_eq!(
+        machine.output(&["zk-bootstrap", "--dry-run"]).status.code(),
+        Some(2)
+    );
+    assert_eq!(machine.property(SERVER, "ActiveState"), "inactive");
+    machine.run(&["systemctl", "unmask", "--runtime", SERVER]);
     assert_eq!(fleet.await_ensemble(), before);
 }
 

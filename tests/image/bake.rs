@@ -5,6 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use serde_json::{Value, json};
+
 use super::machine::Machine;
 use super::namespaces::run;
 
@@ -12,6 +14,9 @@ use super::namespaces::run;
 const SUITE: &str = "bookworm";
 const PACKAGES: &str = "systemd,systemd-sysv,dbus,udev,iproute2,procps,python3,python3-apt,\
                         ca-certificates,sudo,openssh-server";
+
+/// The ZooKeeper of the tarball, as dev/setup.sh --all has it.
+pub const RELEASE: &str = "3.9.5";
 
 /// What the image is baked from, besides the binary.
 const SOURCES: [&str; 2] = ["ansible", "systemd"];
@@ -31,21 +36,84 @@ pub fn root() -> PathBuf {
     kept().join("root")
 }
 
-/// Makes [`root`] what the playbook makes of the base today.
+/// The root with Apache's tarball in the place of Debian's package.
+pub fn root_of_tarball() -> PathBuf {
+    kept().join("root-of-tarball")
+}
+
+/// Makes the roots what the playbook makes of the base today.
 pub fn bake() {
     let base = base();
     let (from, now) = (kept().join("root.from"), sources());
     if fs::read_to_string(&from).ok().as_deref() == Some(&now) {
         println!("image: kept, with today's binary");
-        let binary = root().join("usr/bin/zk-bootstrap");
-        fs::copy(env!("CARGO_BIN_EXE_zk-bootstrap"), binary).expect("a binary");
+        for root in [root(), root_of_tarball()] {
+            let binary = root.join("usr/bin/zk-bootstrap");
+            fs::copy(env!("CARGO_BIN_EXE_zk-bootstrap"), binary).expect("a binary");
+        }
         return;
     }
     println!("image: baking it by the playbook (Java and ZooKeeper by apt, inside of it)");
     let _ = fs::remove_file(&from);
     copy(&base, &root());
-    play(&root());
+    in_machine(&root(), |machine| twice(machine, json!({})));
+    println!("image: baking it with a tarball in the place of the package");
+    copy(&root(), &root_of_tarball());
+    in_machine(&root_of_tarball(), with_tarball);
     fs::write(from, now).expect("a file");
+}
+
+/// Takes the package away, and plays again with a tarball; first with a wrong hash.
+fn with_tarball(machine: &Machine) {
+    let packages = ["zookeeper", "libzookeeper-java", "libslf4j-java"];
+    let purge = ["apt-get", "purge", "-qq", "-y"];
+    machine.run(&[&purge[..], &packages[..]].concat());
+    machine.run(&["rm", "-rf", "/etc/zookeeper", "/usr/share/zookeeper"]);
+    let sha512 = tarball(&machine.root.join("root/release.tar.gz"));
+    let variables = |sha512: &str| {
+        json!({
+            "zookeeper_install": "tarball",
+            "zookeeper_version": RELEASE,
+            "zookeeper_tarball_url": "file:///root/release.tar.gz",
+            "zookeeper_tarball_sha512": sha512,
+        })
+    };
+    let (well, said) = playbook(machine, variables(&"0".repeat(sha512.len())));
+    assert!(!well && said.contains("checksum"), "{said}");
+    twice(machine, variables(&sha512));
+}
+
+/// Something like Apache's release: its jars as dev/setup.sh has them, and for its scripts Debian's
+/// and a stand-in. The SHA-512 of it.
+fn tarball(path: &Path) -> String {
+    let name = format!("apache-zookeeper-{RELEASE}-bin");
+    let tree = kept().join("release").join(&name);
+    remove(&tree);
+    for directory in ["bin", "lib", "conf"] {
+        fs::create_dir_all(tree.join(directory)).expect("a directory");
+    }
+    let jars = project()
+        .join("target/dev/zookeeper")
+        .join(RELEASE)
+        .join("lib");
+    for jar in fs::read_dir(jars).expect("run dev/setup.sh --all") {
+        let jar = jar.expect("readable").path();
+        let to = tree.join("lib").join(jar.file_name().expect("a name"));
+        fs::copy(jar, to).expect("a jar");
+    }
+    let scripts = Path::new("/usr/share/zookeeper/bin");
+    for script in ["zkServer.sh", "zkCli.sh"] {
+        fs::copy(scripts.join(script), tree.join("bin").join(script)).expect("a script");
+    }
+    let stand_in = project().join("tests/image/zkEnv.sh");
+    fs::copy(stand_in, tree.join("bin/zkEnv.sh")).expect("a script");
+    let (from, to) = (kept().join("release"), path.display().to_string());
+    run(
+        "tar",
+        &["-czf", &to, "-C", &from.display().to_string(), &name],
+    );
+    let sum = run("sha512sum", &[&to]);
+    sum.split(' ').next().expect("a sum").to_owned()
 }
 
 /// The base, which is made once.
@@ -80,21 +148,12 @@ fn base() -> PathBuf {
     base
 }
 
-/// Boots the root, and runs the playbook twice: the second time it must find nothing to do.
-fn play(root: &Path) {
+/// Boots the root, does this, and leaves nothing of the one machine that it was.
+fn in_machine(root: &Path, bake: impl FnOnce(&Machine)) {
     let console = kept().join("bake.console");
     let mut machine = Machine::boot("zki-bake", root, &console, &["--resolv-conf=copy-host"]);
     machine.await_systemd();
-    let first = playbook(&machine);
-    assert!(
-        !first.contains("changed=0 "),
-        "the first run changed nothing"
-    );
-    let second = playbook(&machine);
-    assert!(
-        second.contains("changed=0 "),
-        "the second run is no other:\n{second}"
-    );
+    bake(&machine);
     machine.shut_down();
     for left in ["etc/machine-id", "etc/resolv.conf", "var/log/journal"] {
         remove(&root.join(left));
@@ -102,15 +161,23 @@ fn play(root: &Path) {
     fs::write(root.join("etc/machine-id"), "").expect("a file");
 }
 
-/// Runs the playbook on a machine; what it printed.
-fn playbook(machine: &Machine) -> String {
+/// Runs the playbook twice: the second time it must find nothing to do.
+fn twice(machine: &Machine, variables: Value) {
+    let (well, first) = playbook(machine, variables.clone());
+    assert!(well && !first.contains("changed=0 "), "{first}");
+    let (well, second) = playbook(machine, variables);
+    assert!(
+        well && second.contains("changed=0 "),
+        "the second run is no other:\n{second}"
+    );
+}
+
+/// Runs the playbook on a machine; whether it went well, and what it printed.
+fn playbook(machine: &Machine, mut variables: Value) -> (bool, String) {
     let leader = machine.leader().expect("the machine runs").to_string();
-    let enter = project().join("tests/image/enter.sh");
-    let variables = serde_json::json!({
-        "ansible_ssh_executable": enter,
-        "ansible_ssh_transfer_method": "piped",
-        "zk_bootstrap_binary": env!("CARGO_BIN_EXE_zk-bootstrap"),
-    });
+    variables["ansible_ssh_executable"] = json!(project().join("tests/image/enter.sh"));
+    variables["ansible_ssh_transfer_method"] = json!("piped");
+    variables["zk_bootstrap_binary"] = json!(env!("CARGO_BIN_EXE_zk-bootstrap"));
     let output = Command::new(kept().join("python/bin/ansible-playbook"))
         .args([
             "--inventory",
@@ -127,8 +194,7 @@ fn playbook(machine: &Machine) -> String {
         .expect("Ansible is set up: run dev/image/setup.sh");
     let said = [&output.stdout[..], &output.stderr[..]].concat();
     let said = String::from_utf8_lossy(&said).into_owned();
-    assert!(output.status.success(), "{said}");
-    said
+    (output.status.success(), said)
 }
 
 /// Every file that the image is baked from, with its text.

@@ -22,7 +22,7 @@ while :; do
         # CAP_BPF and CAP_PERFMON: IPAddressDeny= of the units. --keep-unit: there is no systemd
         # outside to ask for a scope.
         exec systemd-nspawn --quiet --directory="$root" --boot --machine="$name" \
-            --hostname="$name" --register=no --keep-unit --console=pipe \
+            --hostname="$name" --register=no --keep-unit --console=read-only \
             --kill-signal=SIGRTMIN+4 --timezone=off --link-journal=no \
             --capability=CAP_BPF,CAP_SYS_ADMIN,CAP_NET_ADMIN,CAP_PERFMON \
             --system-call-filter=bpf "$@" </dev/null

@@ -35,6 +35,8 @@ pub struct Member {
 pub struct Fleet {
     /// Its AWS.
     pub cloud: Cloud,
+    /// The root that instances boot from now on.
+    pub image: PathBuf,
     /// The client.
     pub writer: Option<Writer>,
     members: BTreeMap<String, Member>,
@@ -59,6 +61,7 @@ impl Fleet {
         let log = bake::kept().join("cloud.log");
         Fleet {
             cloud: Cloud::start_with(bake::project(), arguments, &log),
+            image: bake::root(),
             writer: None,
             members: BTreeMap::new(),
             servers: Servers::default(),
@@ -216,7 +219,7 @@ impl Fleet {
         }
         let options = format!(
             "lowerdir={},upperdir={},workdir={}",
-            bake::root().display(),
+            self.image.display(),
             home.join("written").display(),
             home.join("work").display()
         );

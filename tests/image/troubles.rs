@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::acts::{AGENT, SERVER, await_another, pid};
+use super::bake;
 use super::fleet::{Fleet, SOON};
 use super::network;
 use crate::world::client;
@@ -128,6 +129,21 @@ pub fn lose(fleet: &mut Fleet) {
     let after = fleet.await_ensemble();
     assert!(!after.addresses().contains(&lost));
     assert_eq!(after.voters.len(), before.voters.len());
+}
+
+pub fn upgrade(fleet: &mut Fleet) {
+    let before = fleet.addresses();
+    fleet.image = bake::root_of_tarball();
+    let id = fleet.follower();
+    fleet.lose(&id);
+    fleet.await_ensemble();
+    let new = fleet
+        .addresses()
+        .into_iter()
+        .find(|each| !before.contains(each));
+    let answer = client::ask(new.expect("a newcomer"), "srvr").expect("it serves");
+    let version = format!("Zookeeper version: {}", bake::RELEASE);
+    assert!(answer.starts_with(&version), "{answer}");
 }
 
 pub fn retire(fleet: &mut Fleet) {
