@@ -96,6 +96,10 @@ pub const ACTS: &[Act] = &[
         troubles::upgrade,
     ),
     act(
+        "without the volume of its data neither the agent nor the server starts",
+        troubles::no_volume,
+    ),
+    act(
         "an instance that the group terminates leaves first",
         troubles::retire,
     ),
@@ -209,7 +213,7 @@ fn mask_server(fleet: &mut Fleet) {
         machine.output(&["zk-bootstrap", "--dry-run"]).status.code(),
         Some(2)
     );
-    assert_eq!(machine.property(SERVER, "ActiveState"), "inactive");
+    assert_eq!(machine.property(SERVER, "MainPID"), "0");
     machine.run(&["systemctl", "unmask", "--runtime", SERVER]);
     assert_eq!(fleet.await_ensemble(), before);
 }

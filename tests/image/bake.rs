@@ -18,6 +18,9 @@ const PACKAGES: &str = "systemd,systemd-sysv,dbus,udev,iproute2,procps,python3,p
 /// The ZooKeeper of the tarball, as dev/setup.sh --all has it.
 pub const RELEASE: &str = "3.9.5";
 
+/// Where the image with the tarball has its data: a volume of its own.
+pub const DATA: &str = "/data";
+
 /// What the image is baked from, besides the binary.
 const SOURCES: [&str; 2] = ["ansible", "systemd"];
 
@@ -76,6 +79,8 @@ fn with_tarball(machine: &Machine) {
             "zookeeper_version": RELEASE,
             "zookeeper_tarball_url": "file:///root/release.tar.gz",
             "zookeeper_tarball_sha512": sha512,
+            "zk_bootstrap_data_dir": DATA,
+            "zk_bootstrap_data_log_dir": "/data-log",
         })
     };
     let (well, said) = playbook(machine, variables(&"0".repeat(sha512.len())));
@@ -127,9 +132,10 @@ fn base() -> PathBuf {
     fs::create_dir_all(kept()).expect("a directory");
     remove(&base);
     let include = format!("--include={PACKAGES}");
-    // Apt's lists are emptied, and must not look fresh; an instance is named by who boots it; who
+    // Nobody needs these disks after a loss of power. Apt's lists are emptied, and must not look fresh; an instance is named by who boots it; who
     // wants sshd starts it, for the machine may share its network with this one.
-    let as_an_image = "--customize-hook=touch -d @0 $1/var/lib/apt/lists; \
+    let as_an_image = "--customize-hook=echo force-unsafe-io >$1/etc/dpkg/dpkg.cfg.d/unsafe-io; \
+                       touch -d @0 $1/var/lib/apt/lists; \
                        rm -f $1/etc/hostname $1/etc/resolv.conf; \
                        chroot $1 systemctl disable --quiet ssh";
     let path = base.display().to_string();

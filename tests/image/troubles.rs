@@ -146,6 +146,35 @@ pub fn upgrade(fleet: &mut Fleet) {
     assert!(answer.starts_with(&version), "{answer}");
 }
 
+pub fn no_volume(fleet: &mut Fleet) {
+    let before = fleet.await_ensemble();
+    let mut ids = fleet.ids().into_iter();
+    let on_volume = ids.find(|id| fleet.at(id).machine.root.join("data/version-2").exists());
+    let id = on_volume.expect("the newcomer of the act before; play that, too");
+    let machine = &fleet.at(&id).machine;
+    machine.run(&["systemctl", "stop", AGENT, SERVER]);
+    let unit = machine.root.join("etc/systemd/system/data.mount");
+    let lost = format!(
+        "[Mount]\nWhat=/lost\nWhere={}\nType=ext4\nOptions=loop\n",
+        bake::DATA
+    );
+    fs::write(&unit, lost).expect("a file");
+    machine.run(&["systemctl", "daemon-reload"]);
+    for unit in [AGENT, SERVER] {
+        assert!(
+            !machine
+                .output(&["systemctl", "start", unit])
+                .status
+                .success()
+        );
+        assert_eq!(machine.property(unit, "ActiveState"), "inactive");
+    }
+    fs::remove_file(&unit).expect("a file");
+    machine.run(&["systemctl", "daemon-reload"]);
+    machine.run(&["systemctl", "start", AGENT]);
+    assert_eq!(fleet.await_ensemble(), before);
+}
+
 pub fn retire(fleet: &mut Fleet) {
     let hour = Duration::from_secs(3600);
     fleet
