@@ -140,7 +140,7 @@ fn what_fails_for_good_is_said_aloud_and_nothing_else_is_done() {
     }
     assert_eq!(values(FAILED, "StandardOutput"), ["journal+console"]);
     let commands = values(FAILED, "ExecStart");
-    let harmless = ["/bin/echo ", "-/bin/systemctl status "];
+    let harmless = ["/bin/echo ", "/bin/journalctl "];
     assert_eq!(commands.len(), harmless.len());
     for (command, start) in commands.iter().zip(harmless) {
         assert!(command.starts_with(start), "{command}");
