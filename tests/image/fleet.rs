@@ -20,7 +20,7 @@ use crate::world::wait::within;
 use crate::world::writer::{Servers, Writer};
 
 /// For whatever a healthy ensemble does in seconds; machines that boot side by side are busy.
-pub const SOON: Duration = Duration::from_secs(120);
+pub const SOON: Duration = Duration::from_secs(300);
 const SIZE: usize = 3;
 
 /// An instance and its machine.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::world::wait::wait_for;
 
 /// For the machine's systemd to be there.
-const BOOT: Duration = Duration::from_secs(60);
+const BOOT: Duration = Duration::from_secs(120);
 const CGROUPS: &str = "/sys/fs/cgroup";
 /// What a shell of root has on the machine.
 const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
