@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::PathBuf;
 
-use zk_bootstrap::host::files::{changed, move_aside, read, replace, space};
+use zk_bootstrap::host::files::{changed, list, move_aside, read, replace, space};
 
 /// A directory of its own for each test, under the build's.
 fn directory(name: &str) -> PathBuf {
@@ -49,6 +49,15 @@ fn a_missing_file_is_no_error_and_a_directory_in_its_place_is_one() {
         1,
         "nothing is left beside"
     );
+}
+
+#[test]
+fn an_empty_file_is_not_listed() {
+    let directory = directory("listed");
+    fs::write(directory.join("snapshot.0"), "").expect("written");
+    fs::write(directory.join("log.100000001"), "ZKLG").expect("written");
+    assert_eq!(list(&directory).expect("readable"), ["log.100000001"]);
+    assert!(list(&directory.join("none")).expect("readable").is_empty());
 }
 
 #[test]

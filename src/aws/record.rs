@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::model::claim::{Claim, Milestone, Owner};
+use crate::model::claim::{Claim, Milestone, OWNER_RECORD_LIMIT, Owner};
 use crate::model::fleet::Me;
 use crate::model::history::Testimony;
 use crate::model::id::{InstanceId, ServerId};
@@ -138,16 +138,19 @@ pub fn fold(created: Timestamp, mut events: Vec<Event>) -> Claim {
         journal: std::collections::BTreeMap::new(),
         testimony: None,
         leave: None,
+        foreign: false,
     };
     for Event { taken, message } in events {
-        let Ok(record) = serde_json::from_str::<Record>(&message) else {
+        if is_of_a_later_form(&message) {
+            let in_time = taken.duration_since(created) <= OWNER_RECORD_LIMIT;
+            claim.foreign |= in_time && claim.owner.is_none();
+            continue;
+        }
+        let record = serde_json::from_str::<Record>(&message).ok();
+        let Some(record) = record.filter(|record| record.v == VERSION) else {
             tracing::debug!(message, "an event that is no record");
             continue;
         };
-        if record.v != VERSION {
-            tracing::debug!(message, "a record of another form");
-            continue;
-        }
         let owner = claim.owner.as_ref();
         let by_owner = owner.is_some_and(|owner| owner.instance == record.instance);
         match record.event {
@@ -174,6 +177,16 @@ pub fn fold(created: Timestamp, mut events: Vec<Event>) -> Claim {
         }
     }
     claim
+}
+
+/// Whether a line is a record whose form came after this release. A new form is first read by one
+/// release, and written by the next.
+fn is_of_a_later_form(message: &str) -> bool {
+    #[derive(Deserialize)]
+    struct Form {
+        v: u32,
+    }
+    serde_json::from_str::<Form>(message).is_ok_and(|form| form.v > VERSION)
 }
 
 #[cfg(test)]
@@ -225,21 +238,23 @@ mod tests {
     }
 
     #[test]
+    fn who_signs_in_the_form_of_a_later_release_is_somebody() {
+        let later = "{\"v\":2,\"event\":\"claimed\",\"by\":\"somebody\"}".to_owned();
+        let claim = folded(&[(1, later.clone()), (2, "noise".to_owned())]);
+        assert!(claim.foreign && claim.owner.is_none());
+        let late = OWNER_RECORD_LIMIT.as_secs() + 1;
+        assert!(!folded(&[(late, later.clone())]).foreign);
+        let claim = folded(&[(1, claimed(A)), (2, later), (3, joined(A))]);
+        assert!(!claim.foreign, "its owner has signed before");
+        assert!(claim.journal.contains_key(&Milestone::Joined));
+    }
+
+    #[test]
     fn what_is_no_record_is_passed_over() {
-        let other_form = claimed(A).replace("\"v\":1", "\"v\":2");
         let bad_id = claimed(A).replace("\"server\":1", "\"server\":255");
-        for bad in [
-            "",
-            "{}",
-            "null",
-            "claimed",
-            "{\"v\":1}",
-            "[1,2]",
-            &other_form,
-            &bad_id,
-        ] {
+        for bad in ["", "{}", "null", "claimed", "{\"v\":1}", "[1,2]", &bad_id] {
             let claim = folded(&[(1, bad.to_owned())]);
-            assert_eq!(claim.owner, None, "{bad}");
+            assert_eq!((claim.owner, claim.foreign), (None, false), "{bad}");
         }
     }
 

@@ -67,6 +67,7 @@ pub fn markers(view: View, register: &Register) -> Markers {
             Standing::Pending(left) => {
                 markers.pending = Some(Waiting::Grace { claim: name, left });
             }
+            Standing::Foreign => markers.pending = Some(is_foreign(name)),
             Standing::Held(_) => markers.newest = Some(name),
             Standing::Vacant if claim.valid_owner().is_none() => {}
             Standing::Vacant if claim.journal.is_empty() => {}
@@ -74,6 +75,15 @@ pub fn markers(view: View, register: &Register) -> Markers {
         }
     }
     markers
+}
+
+fn is_foreign(marker: ClaimName) -> Waiting {
+    Waiting::Operator {
+        remedy: format!(
+            "log stream {marker} is of a later release of zk-bootstrap, which this one cannot read: \
+             bring this instance to that release"
+        ),
+    }
 }
 
 /// The lineage that has begun after the one that this identity names, if there is one. It began when

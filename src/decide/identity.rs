@@ -17,6 +17,8 @@ pub enum Standing<'a> {
     Held(&'a Owner),
     /// It has no owner yet; what is left of its grace.
     Pending(Duration),
+    /// A later release's agent holds it, and this one cannot read who that is.
+    Foreign,
     /// Whoever creates the next term may have the slot. Once vacant, a claim stays so.
     Vacant,
 }
@@ -31,6 +33,9 @@ pub fn standing<'a>(view: View, claim: &'a Claim) -> Standing<'a> {
             Fate::Terminated(_) => Standing::Vacant,
             Fate::Alive | Fate::Unknown => Standing::Held(owner),
         };
+    }
+    if claim.foreign {
+        return Standing::Foreign;
     }
     let age = view.snapshot.at.duration_since(claim.created);
     let age = Duration::try_from(age).unwrap_or_default();
@@ -95,7 +100,7 @@ pub fn pending(view: View) -> Option<(ClaimName, Duration)> {
     newest
         .filter_map(|(name, claim)| match standing(view, claim) {
             Standing::Pending(left) => Some((name, left)),
-            Standing::Held(_) | Standing::Vacant => None,
+            Standing::Held(_) | Standing::Foreign | Standing::Vacant => None,
         })
         .min_by_key(|(_, left)| *left)
 }

@@ -214,7 +214,9 @@ fn fate_text(fate: Fate) -> &'static str {
 fn answer_text(probe: &Probe, standing: Option<Standing>) -> String {
     match standing {
         Some(Standing::Vacant) => "-".to_owned(),
-        Some(Standing::Held(_) | Standing::Pending(_)) | None => probe.to_string(),
+        Some(Standing::Held(_) | Standing::Foreign | Standing::Pending(_)) | None => {
+            probe.to_string()
+        }
     }
 }
 

@@ -39,7 +39,7 @@ pub fn plan(view: View) -> Option<Plan> {
         None => !view.disk.data && case.is_for_others_to_say(),
     };
     if !lost {
-        let config = config.filter(|_| !view.disk.data && view.service == Service::Running)?;
+        let config = config.filter(|_| runs_emptied(view))?;
         let needed = quorum::is_lost_without(view, config, &case.survivors, case.id);
         let stop = || acts(Situation::Joining, vec![Action::StopServer], Next::Here);
         // It waits for a leader that its own empty disk keeps from being elected: it must say so.
@@ -53,13 +53,20 @@ pub fn plan(view: View) -> Option<Plan> {
     Some(plan)
 }
 
+/// Whether this server runs, and has no data: it has written its first snapshot before it answers
+/// anybody, and it was asked before its disk was looked at.
+fn runs_emptied(view: View) -> bool {
+    view.service == Service::Running && view.snapshot.server.answered() && !view.disk.data
+}
+
 /// Tells of an emptied disk, where it keeps this server from starting: nobody but this instance can
 /// know that one copy, and one vote, less is left.
 pub fn tell_of_emptied_disk(view: View) -> Option<Plan> {
     let emptied = !view.disk.data && view.service == Service::Stopped;
     let case = Case::of(view).filter(|case| emptied && (case.has_begun() || case.is_mine()))?;
     let me = case.survivors.iter().find(|s| s.claim == case.claim)?;
-    let testify = case.testify(me)?;
+    let (claim, testimony) = (case.claim, case.to_say(me)?);
+    let testify = Action::Testify { claim, testimony };
     Some(acts(Situation::Joining, vec![testify], Next::Everywhere))
 }
 
@@ -144,6 +151,15 @@ impl<'a> Case<'a> {
         marker.is_some_and(|marker| !marker.journal.is_empty())
     }
 
+    /// Whether this instance founded the newest generation and its server died before it had written
+    /// a first snapshot: the disk still says whose data is to be here, and nobody ever joined.
+    fn never_served(&self) -> bool {
+        let mut claims = self.register.claims.values();
+        let joined = claims.any(|c| c.journal.contains_key(&Milestone::Joined));
+        let named = self.view.generation() == self.marker.term && is_own(self.view, self.id);
+        self.is_mine() && named && !self.view.disk.data && !joined
+    }
+
     /// Without data, and with no more than the file that a joiner starts with, it is for all that are
     /// left to say, this one too; unless by that file, too, the quorum is lost.
     fn is_for_others_to_say(&self) -> bool {
@@ -157,7 +173,7 @@ impl<'a> Case<'a> {
     }
 
     /// The testimony of this instance, unless it is said.
-    fn testify(&self, me: &Survivor) -> Option<Action> {
+    fn to_say(&self, me: &Survivor) -> Option<Testimony> {
         let view = self.view;
         let testimony = Testimony {
             generation: self.marker.term,
@@ -167,9 +183,16 @@ impl<'a> Case<'a> {
             history: view.disk.history,
         };
         let said = me.testimony.map(|said| (said.withdrawn, said.history));
-        let claim = self.claim;
-        (said != Some((testimony.withdrawn, testimony.history)))
-            .then_some(Action::Testify { claim, testimony })
+        (said != Some((testimony.withdrawn, testimony.history))).then_some(testimony)
+    }
+
+    /// The same case, once this instance has said so.
+    fn having_said<'b>(&'b self, testimony: &'b Testimony) -> Case<'b> {
+        let this: &Case<'b> = self;
+        let mut survivors = this.survivors.clone();
+        let own = survivors.iter_mut().filter(|s| s.claim == self.claim);
+        own.for_each(|survivor| survivor.testimony = Some(testimony));
+        Case { survivors, ..*this }
     }
 
     /// Begins the newest generation: a membership of itself alone, which no older config beats once
@@ -202,12 +225,21 @@ impl<'a> Case<'a> {
     }
 }
 
-/// The steps of a survivor: to say so, to stop when all say so, to say what it has, to go on.
+/// A survivor says what it has to say; who is the last to say so goes on at once.
 fn speak(case: &Case, me: &Survivor) -> Plan {
+    let Some(testimony) = case.to_say(me) else {
+        return go_on(case);
+    };
+    let mut plan = go_on(&case.having_said(&testimony));
+    let claim = case.claim;
+    plan.actions.insert(0, Action::Testify { claim, testimony });
+    plan
+}
+
+/// What a survivor does that has spoken: it stops when all say that the quorum is lost, and begins
+/// anew, or waits for who does, when all have stopped.
+fn go_on(case: &Case) -> Plan {
     let view = case.view;
-    if let Some(testify) = case.testify(me) {
-        return acts(Situation::QuorumLost, vec![testify], Next::Everywhere);
-    }
     if let Some(waiting) = survivors::unaccounted(view, case.register, &case.survivors) {
         return waits(Situation::QuorumLost, waiting);
     }
@@ -248,7 +280,7 @@ fn withdraw(view: View) -> Plan {
     if view.service == Service::Running {
         actions.push(Action::StopServer);
     }
-    acts(Situation::QuorumLost, actions, Next::Here)
+    acts(Situation::QuorumLost, actions, Next::Everywhere)
 }
 
 /// All have spoken. The leader claims the next generation, with an operator's leave where that is
@@ -279,6 +311,9 @@ fn lead(case: &Case) -> Plan {
         return waits(Situation::Recovering, Waiting::NextGeneration { instance });
     }
     let Some(leader) = survivors::leader(&case.survivors) else {
+        if case.never_served() {
+            return formation::begin(markers.next, case.id, Situation::Recovering);
+        }
         return formation::all_is_lost(view, markers.next, case.id);
     };
     let allowed = markers

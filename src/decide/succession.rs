@@ -5,6 +5,7 @@ use super::fate::{self, Fate};
 use super::view::View;
 use crate::model::claim::{Claim, Milestone, Register, Slot};
 use crate::model::history::{History, Testimony};
+use crate::model::plan::Action;
 
 /// The newest generation that counts: begun, or still to be begun by somebody who may live.
 pub fn newest(view: View) -> impl Fn(&Register) -> Option<u32> {
@@ -37,14 +38,36 @@ fn living<'a>(view: View<'a>) -> Option<Vec<&'a Claim>> {
     Some(claims.map(|(_, claim)| claim).collect())
 }
 
+/// What each of them has said by the time that this instance has done all that comes `before`.
+fn testimonies<'a>(view: View<'a>, before: &'a [Action]) -> Option<Vec<Option<&'a Testimony>>> {
+    let living = living(view)?.into_iter();
+    Some(living.map(|claim| testimony(view, before, claim)).collect())
+}
+
+/// What the owner of a claim has said by then.
+pub fn testimony<'a>(view: View, before: &'a [Action], claim: &'a Claim) -> Option<&'a Testimony> {
+    let now = before.iter().rev().find_map(|action| match action {
+        Action::Testify { testimony, .. } => Some(testimony),
+        _ => None,
+    });
+    now.filter(|_| is_own(view, claim))
+        .or(claim.testimony.as_ref())
+}
+
+fn is_own(view: View, claim: &Claim) -> bool {
+    let owner = claim.valid_owner();
+    owner.is_some_and(|owner| owner.instance == view.me.instance)
+}
+
 /// Whether every one of them says that the quorum of the newest generation is lost.
-pub fn all_have_spoken(view: View) -> bool {
+pub fn all_have_spoken(view: View, before: &[Action]) -> bool {
     let generation = view.register().ok().and_then(newest(view));
-    let speaks = |claim: &&Claim| {
-        let said = claim.testimony.as_ref().map(|t| t.generation);
-        said.is_some() && said == generation
+    let speaks = |said: &Option<&Testimony>| {
+        let of = said.map(|t| t.generation);
+        of.is_some() && of == generation
     };
-    living(view).is_some_and(|living| living.iter().all(speaks)) && !view.anybody_serves()
+    let said = testimonies(view, before);
+    said.is_some_and(|said| said.iter().all(speaks)) && !view.anybody_serves()
 }
 
 /// Whether this testimony speaks of the newest generation that anybody but this instance, with
@@ -88,27 +111,18 @@ pub fn nobody_is_about_to_begin(view: View) -> bool {
     !marker.journal.is_empty() || gone || mine || declines
 }
 
-fn own_testimony<'a>(view: View<'a>) -> Option<&'a Testimony> {
-    let mut living = living(view)?.into_iter();
-    let own = living.find(|claim| {
-        let owner = claim.valid_owner();
-        owner.is_some_and(|owner| owner.instance == view.me.instance)
-    });
-    own?.testimony.as_ref()
-}
-
 /// Whether this instance may claim the next generation with its data: all are withdrawn, and
 /// nobody has seen more.
-pub fn is_lawful(view: View) -> bool {
-    let testimonies: Option<Vec<&Testimony>> =
-        living(view).and_then(|living| living.into_iter().map(|c| c.testimony.as_ref()).collect());
-    let (Some(all), Some(own)) = (testimonies, own_testimony(view)) else {
+pub fn is_lawful(view: View, before: &[Action]) -> bool {
+    let said: Option<Vec<&Testimony>> =
+        testimonies(view, before).and_then(|said| said.into_iter().collect());
+    let mine = living(view).is_some_and(|all| all.into_iter().any(|claim| is_own(view, claim)));
+    let Some(all) = said.filter(|_| mine) else {
         return false;
     };
     let most = all.iter().filter_map(|t| t.history).max();
     let withdrawn = all.iter().all(|t| t.withdrawn);
-    let mine = view.disk.history == own.history && (own.history == most);
-    all_have_spoken(view) && withdrawn && mine
+    all_have_spoken(view, before) && withdrawn && view.disk.history == most
 }
 
 /// Whether the newest generation is this instance's to begin with its data.

@@ -50,7 +50,8 @@ pub fn read(path: &Path) -> Result<Option<String>, FileError> {
     Ok(Some(text))
 }
 
-/// The names in a directory, in no order; none when there is no such directory.
+/// The names in a directory, in no order, without empty files: they hold nothing that anybody could
+/// lose. None when there is no such directory.
 ///
 /// # Errors
 /// When it exists and cannot be listed.
@@ -58,7 +59,16 @@ pub fn list(directory: &Path) -> Result<Vec<String>, FileError> {
     let listed = || -> io::Result<Vec<String>> {
         let mut names = Vec::new();
         for entry in fs::read_dir(directory)? {
-            names.push(entry?.file_name().to_string_lossy().into_owned());
+            let entry = entry?;
+            match entry.metadata() {
+                Ok(found) if found.len() == 0 => {}
+                // Who listed it has removed it since.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                found => {
+                    found?;
+                    names.push(entry.file_name().to_string_lossy().into_owned());
+                }
+            }
         }
         Ok(names)
     };

@@ -173,6 +173,9 @@ pub struct Claim {
     /// The generation for whose recovery an operator has given leave, on the owner's instance.
     #[serde(default)]
     pub leave: Option<u32>,
+    /// Whether somebody has signed it in time in a form that only a later release can read.
+    #[serde(default)]
+    pub foreign: bool,
 }
 
 impl Claim {

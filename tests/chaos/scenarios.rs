@@ -1,6 +1,7 @@
 //! What happens to an ensemble of three while clients use it. Before and after each scenario every
 //! instance is a voter and serves; that it comes back to this by itself is a part of each.
 
+mod group;
 mod partitions;
 
 use std::time::Duration;
@@ -42,6 +43,9 @@ pub const SCENARIOS: &[Scenario] = &[
         ..plain("all terminated", all_terminated)
     },
     plain("three, five, three", three_five_three),
+    plain("killed in its leave", group::killed_in_its_leave),
+    plain("two leave at once", group::two_leave_at_once),
+    plain("refreshed", group::refreshed),
     plain("AWS lossy in a replacement", lossy_aws),
     plain("AWS empty at a loss", empty_aws),
     partition("leader cut off", partitions::leader_cut_off),

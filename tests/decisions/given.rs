@@ -181,10 +181,19 @@ impl Given {
                 .collect(),
             testimony: None,
             leave: None,
+            foreign: false,
         };
         value(&mut self.snapshot.register)
             .claims
             .insert(name, claim);
+        self
+    }
+
+    /// The claim is signed in a form that this release cannot read.
+    pub fn foreign(mut self, name: &str) -> Self {
+        let name: ClaimName = name.parse().expect("the name of a claim");
+        let claims = &mut value(&mut self.snapshot.register).claims;
+        claims.get_mut(&name).expect("a claim").foreign = true;
         self
     }
 

@@ -45,6 +45,21 @@ fn an_id_without_an_owner_is_left_alone_until_its_grace_is_over() {
 }
 
 #[test]
+fn an_id_that_an_agent_of_a_later_release_holds_is_left_alone_for_ever() {
+    let later = given('a', "a").claim_at("1", None, 300, &[]).foreign("1");
+    assert_eq!(claimed(&later)[0], "2");
+}
+
+#[test]
+fn nobody_founds_beside_a_marker_of_a_later_release() {
+    let newcomer = given('b', "ab").claim_at("ensemble", None, 300, &[]);
+    newcomer.claim("2", 'b', &[]).foreign("ensemble").prints(
+        "situation: no ensemble exists
+         waiting for an operator: log stream ensemble is of a later release of zk-bootstrap, which this one cannot read: bring this instance to that release",
+    );
+}
+
+#[test]
 fn an_id_of_a_terminated_owner_is_taken_up_again_only_when_the_config_shows_that_it_is_free() {
     let dead = given('d', "abcd")
         .three_joined()

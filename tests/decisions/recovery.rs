@@ -38,10 +38,12 @@ fn two_of_five(me: char) -> Given {
 }
 
 #[test]
-fn a_survivor_first_says_that_the_quorum_is_lost() {
+fn the_only_survivor_says_that_the_quorum_is_lost_and_stops_its_server_for_good() {
     one_of_three().runs(not_serving()).prints(
         "situation: the quorum is lost for good
          1. testify in log stream 1: the quorum of generation 1 is lost
+         2. write identity: server 1 on i-0000000a of generation 1, founded by i-0000000a, withdrawn
+         3. stop ZooKeeper
          warning: 2 of 3 voters are terminated (server 2 on i-0000000b, server 3 on i-0000000c): what was acknowledged by them alone is gone",
     );
 }
@@ -57,14 +59,14 @@ fn when_all_survivors_say_so_it_stops_its_server_for_good() {
 }
 
 #[test]
-fn then_it_testifies_how_far_its_data_goes() {
+fn the_last_to_stop_testifies_how_far_its_data_goes_and_claims_the_next_generation() {
     one_of_three()
         .says("1", &THREE)
         .withdrawn(1, 0x1_0000_0009)
         .prints(
-            "situation: the quorum is lost for good
+            "situation: recovering the ensemble from its survivors
              1. testify in log stream 1: the quorum of generation 1 is lost, data here up to zxid 100000009 (generation 1, epoch 1)
-             warning: 2 of 3 voters are terminated (server 2 on i-0000000b, server 3 on i-0000000c): what was acknowledged by them alone is gone",
+             2. create log stream ensemble.2 as server 1",
         );
 }
 
@@ -477,6 +479,7 @@ fn a_joiner_that_missed_the_last_change_goes_by_the_config_of_another_survivor()
     joiner(given('d', "abcde")).says("1", &four).prints(
         "situation: the quorum is lost for good
          1. testify in log stream 4: the quorum of generation 1 is lost
+         waiting for the testimony of every survivor; without it: server 3 on i-0000000c (running)
          warning: 2 of 4 voters are terminated (server 2 on i-0000000b, server 5 on i-0000000e): what was acknowledged by them alone is gone",
     );
 }
@@ -497,9 +500,9 @@ fn a_joiner_without_data_leaves_it_to_the_others() {
         .state('b', InstanceState::Terminated)
         .testifies("1", &[(1, 'a'), (2, 'b')], None)
         .prints(
-            "situation: the quorum is lost for good
+            "situation: every copy of the data is gone
              1. testify in log stream 3: no data of generation 1 here
-             warning: 1 of 2 voters are terminated (server 2 on i-0000000b), 1 of 2 voters have lost their data (server 1 on i-0000000a): what was acknowledged by them alone is gone",
+             waiting for an operator: every instance that ever held data is terminated; restore a disk, or set policy.when_all_is_lost = \"refound\" to begin anew with an empty ensemble",
         );
 }
 
@@ -562,7 +565,63 @@ fn a_voter_that_testifies_to_an_empty_disk_counts_as_gone() {
     survivor.testifies("3", &[], None).prints(
         "situation: the quorum is lost for good
          1. testify in log stream 1: the quorum of generation 1 is lost
+         2. write identity: server 1 on i-0000000a of generation 1, founded by i-0000000a, withdrawn
+         3. stop ZooKeeper
          warning: 2 of 3 voters have lost their data (server 2 on i-0000000b, server 3 on i-0000000c): what was acknowledged by them alone is gone",
+    );
+}
+
+/// ZooKeeper takes the leave away before it has written its first snapshot. To stop it in between
+/// would leave an ensemble that nobody may found again.
+#[test]
+fn a_founder_is_let_be_while_it_writes_its_first_snapshot() {
+    let founder = given('a', "ab")
+        .claim("ensemble", 'a', &[Started])
+        .claim("1", 'a', &[])
+        .claim("2", 'b', &[Started])
+        .files_of(1, &[(1, 'a')])
+        .disk(|disk| disk.data = false);
+    let boots = founder.clone().runs(Probe::Unreachable {
+        why: "Connection refused".to_owned(),
+    });
+    boots.prints(
+        "situation: joining the ensemble
+         waiting for this instance's server, now unreachable (Connection refused)",
+    );
+    let waits_in_vain = founder.runs(not_serving());
+    waits_in_vain.prints(
+        "situation: joining the ensemble
+         1. stop ZooKeeper",
+    );
+}
+
+/// Nothing is lost, for nothing was ever served; `policy.when_all_is_lost` is not asked.
+#[test]
+fn a_founder_that_died_before_its_first_snapshot_founds_the_next_generation() {
+    let founder = given('a', "ab")
+        .claim("ensemble", 'a', &[Started])
+        .claim("1", 'a', &[])
+        .claim("2", 'b', &[Started])
+        .files_of(1, &[(1, 'a')])
+        .disk(|disk| disk.data = false)
+        .testifies("2", &[], None);
+    founder.clone().prints(
+        "situation: joining the ensemble
+         1. testify in log stream 1: no data of generation 1 here",
+    );
+    let told = founder.testifies("1", &[(1, 'a')], None);
+    told.clone().prints(
+        "situation: recovering the ensemble from its survivors
+         1. create log stream ensemble.2 as server 1",
+    );
+    let served = told
+        .claim("2", 'b', &[Started, Joined])
+        .testifies("2", &[], None);
+    assert_eq!(
+        served.plan().situation,
+        Situation::AllLost,
+        "{}",
+        served.plan()
     );
 }
 

@@ -162,15 +162,17 @@ fn assert_quorum(world: &mut World) {
     assert!(living > voters.len() / 2, "{living} of {voters:?} live");
 }
 
-#[test]
-fn a_refresh_of_all_instances_is_paced_by_the_ensemble_and_loses_nothing() {
-    let mut world = held_at_the_end("127.46.4", 3);
+/// A group of three whose instances are all replaced by an instance refresh, while a client writes;
+/// the new ones are of `next`.
+pub fn refreshed(net: &str, next: Image) -> Stage {
+    let mut world = held_at_the_end(net, 3);
     let writer = world.writer();
     let old = world.ids();
     world.await_ensemble(SOON);
     put_hook(&mut world, "launch", Transition::Launching);
     writer.await_more(20, SOON);
     writer.new_act();
+    world.image = next;
     world.cloud.refresh(json!({}));
     world.await_that("the refresh", 2 * LATE, |world| {
         assert_quorum(world);
@@ -185,6 +187,12 @@ fn a_refresh_of_all_instances_is_paced_by_the_ensemble_and_loses_nothing() {
     let written = writer.finish();
     assert!(written.longest_gap < LONGEST_GAP, "{written:?}");
     world.assert_nothing_lost(&written);
+    world
+}
+
+#[test]
+fn a_refresh_of_all_instances_is_paced_by_the_ensemble_and_loses_nothing() {
+    refreshed("127.46.4", image());
 }
 
 #[test]

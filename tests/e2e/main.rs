@@ -16,3 +16,4 @@ mod stage;
 mod the_group_itself;
 mod the_world_itself;
 mod trouble;
+mod upgrade;

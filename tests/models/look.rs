@@ -249,6 +249,7 @@ fn claim(stream: &Stream, seen: usize) -> Claim {
         journal: BTreeMap::new(),
         testimony: None,
         leave: None,
+        foreign: false,
     };
     for event in &stream.events[..seen] {
         match event {

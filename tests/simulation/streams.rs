@@ -143,5 +143,6 @@ fn claim<'a>(created: Ms, events: impl Iterator<Item = &'a (Ms, Event)>) -> Clai
         journal,
         testimony,
         leave: None,
+        foreign: false,
     }
 }

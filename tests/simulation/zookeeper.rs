@@ -30,6 +30,10 @@ pub struct Server {
 #[derive(Debug, Clone)]
 pub enum Phase {
     Booting {
+        /// When it takes the leave to serve an empty database away.
+        loads: Ms,
+        /// Whether it had one, once it has.
+        founds: Option<bool>,
         until: Ms,
     },
     Looking {
@@ -55,6 +59,8 @@ pub struct Leading {
 }
 
 const JVM: std::ops::Range<Ms> = 600..2_500;
+/// From there until its first snapshot is written.
+const SNAPSHOT: std::ops::Range<Ms> = 0..500;
 pub const PATIENCE: Ms = 2 * SECOND;
 
 impl Region {
@@ -62,14 +68,19 @@ impl Region {
         if self.machines[m].server.is_some() {
             return;
         }
-        let until = self.now + self.rng.u64(JVM);
+        let loads = self.now + self.rng.u64(JVM);
+        let until = loads + self.rng.u64(SNAPSHOT);
         let nobody = Config {
             version: 0,
             members: std::collections::BTreeMap::new(),
         };
         self.machines[m].server = Some(Server {
             id: ServerId::MIN,
-            phase: Phase::Booting { until },
+            phase: Phase::Booting {
+                loads,
+                founds: None,
+                until,
+            },
             config: Rc::new(nobody),
             in_flight: None,
             started: self.now,
@@ -95,7 +106,26 @@ impl Region {
             return;
         };
         match server.phase.clone() {
-            Phase::Booting { until } if until <= self.now => self.boot(m),
+            Phase::Booting {
+                loads,
+                founds: None,
+                until,
+            } if loads <= self.now => {
+                let disk = &mut self.machines[m].disk;
+                let leave = std::mem::take(&mut disk.initialize);
+                let founds = Some(leave && disk.store.lineage.is_none());
+                let phase = Phase::Booting {
+                    loads,
+                    founds,
+                    until,
+                };
+                self.machines[m].server.as_mut().expect("it boots").phase = phase;
+            }
+            Phase::Booting {
+                founds: Some(founds),
+                until,
+                ..
+            } if until <= self.now => self.boot(m, founds),
             Phase::Following { leader, .. } if !self.leads(leader) || !self.reach(m, leader) => {
                 self.look(m);
             }
@@ -176,7 +206,7 @@ impl Region {
         }
     }
 
-    fn boot(&mut self, m: usize) {
+    fn boot(&mut self, m: usize, founds: bool) {
         let since = self.now;
         let machine = &mut self.machines[m];
         let (disk, address) = (&mut machine.disk, machine.address);
@@ -190,8 +220,6 @@ impl Region {
             return;
         };
         let known = Rc::clone(&config);
-        let founds = disk.initialize && disk.store.lineage.is_none();
-        disk.initialize = false;
         let alone = config.members.len() == 1;
         // It is read and deleted: the start after this one does not know of it (4).
         let in_flight = disk.next.take().filter(|c| c.version > config.version);

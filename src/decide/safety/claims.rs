@@ -22,7 +22,7 @@ pub fn rules(view: View, before: &[Action], action: &Action) -> Rules {
     match action {
         Action::Claim { claim, .. } => {
             let server = claim.slot != Slot::Ensemble;
-            let begins = nothing_lives(view) || succession::is_lawful(view);
+            let begins = nothing_lives(view, before) || succession::is_lawful(view, before);
             vec![
                 (is_vacant(view, claim.slot, claim.term), CLAIM),
                 (is_new_at_this_address(view, claim.slot), PAIR),
@@ -88,7 +88,7 @@ fn is_new_at_this_address(view: View, slot: Slot) -> bool {
 
 /// Whether no copy of anything is known: nobody serves, and of those who ever joined or founded
 /// all are terminated, or have testified that their disk is empty.
-pub fn nothing_lives(view: View) -> bool {
+pub fn nothing_lives(view: View, before: &[Action]) -> bool {
     let Ok(register) = view.register() else {
         return false;
     };
@@ -102,7 +102,7 @@ pub fn nothing_lives(view: View) -> bool {
         let instance = owner.owner.as_ref().map(|o| &o.instance);
         let mut same = register.claims.values().filter_map(|c| {
             let same = c.owner.as_ref().map(|o| &o.instance) == instance;
-            c.testimony.as_ref().filter(|_| same)
+            succession::testimony(view, before, c).filter(|_| same)
         });
         same.any(|t| t.withdrawn && t.history.is_none() && succession::is_recent(view, t))
     };

@@ -27,7 +27,7 @@ pub fn rules(view: View, before: &[Action], action: &Action) -> Rules {
             (claims::holds_id(view, *server), claims::HELD),
         ],
         Action::WriteIdentity { identity } => {
-            let spoken = identity.withdrawn && succession::all_have_spoken(view);
+            let spoken = identity.withdrawn && succession::all_have_spoken(view, before);
             let newest = view.register().ok().and_then(succession::newest(view));
             let relabels = is_serving_voter(view) && newest == Some(identity.lineage.generation);
             vec![
@@ -43,7 +43,7 @@ pub fn rules(view: View, before: &[Action], action: &Action) -> Rules {
         Action::WriteZooCfg | Action::MoveDataAside { .. } => vec![(down, DOWN)],
         Action::AllowEmptyDatabase => vec![
             (is_unborn_founder(view, before), EMPTY),
-            (claims::nothing_lives(view), claims::SECOND),
+            (claims::nothing_lives(view, before), claims::SECOND),
         ],
         Action::StartServer => {
             let founds = is_unborn_founder(view, before);
