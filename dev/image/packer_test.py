@@ -208,7 +208,7 @@ class Machine:
         run("mount", "-t", "tmpfs", "tmpfs", str(disk))
         for part in ("written", "work"):
             (disk / part).mkdir()
-        layers = f"lowerdir={KEPT / 'root'},upperdir={disk / 'written'},workdir={disk / 'work'}"
+        layers = f"lowerdir={KEPT / 'image'}:{KEPT / 'base'},upperdir={disk / 'written'},workdir={disk / 'work'}"
         run("mount", "-t", "overlay", "overlay", "-o", layers, str(self.root))
         for installed in INSTALLED:
             (self.root / installed).unlink()

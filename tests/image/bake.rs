@@ -34,35 +34,57 @@ pub fn kept() -> PathBuf {
     project().join("target/dev/image")
 }
 
-/// The root that instances boot from.
-pub fn root() -> PathBuf {
-    kept().join("root")
+/// What instances boot from: a layer over a layer, the uppermost first. The base is Debian's, over
+/// it is what the playbook made of it.
+pub fn layers() -> Vec<PathBuf> {
+    ["image", "base"].map(|name| kept().join(name)).to_vec()
 }
 
-/// The root with Apache's tarball in the place of Debian's package.
-pub fn root_of_tarball() -> PathBuf {
-    kept().join("root-of-tarball")
+/// The same, with Apache's tarball in the place of Debian's package over it.
+pub fn layers_of_tarball() -> Vec<PathBuf> {
+    let mut layers = layers();
+    layers.insert(0, kept().join("image-of-tarball"));
+    layers
 }
 
-/// Makes the roots what the playbook makes of the base today.
+/// Mounts layers as one root; what is written goes into the directory `written`.
+pub fn mount(layers: &[PathBuf], written: &Path, root: &Path) {
+    let work = written.with_extension("work");
+    for directory in [written, &work, root] {
+        fs::create_dir_all(directory).expect("a directory");
+    }
+    let lower: Vec<String> = layers.iter().map(|l| l.display().to_string()).collect();
+    let options = format!(
+        "lowerdir={},upperdir={},workdir={}",
+        lower.join(":"),
+        written.display(),
+        work.display()
+    );
+    let root = root.display().to_string();
+    run(
+        "mount",
+        &["-t", "overlay", "overlay", "-o", &options, &root],
+    );
+}
+
+/// Makes the layers what the playbook makes of the base today.
 pub fn bake() {
-    let base = base();
-    let (from, now) = (kept().join("root.from"), sources());
+    base();
+    let (from, now) = (kept().join("image.from"), sources());
     if fs::read_to_string(&from).ok().as_deref() == Some(&now) {
         println!("image: kept, with today's binary");
-        for root in [root(), root_of_tarball()] {
-            let binary = root.join("usr/bin/zk-bootstrap");
+        for layer in [&layers()[0], &layers_of_tarball()[0]] {
+            let binary = layer.join("usr/bin/zk-bootstrap");
+            fs::create_dir_all(binary.parent().expect("a directory")).expect("a directory");
             fs::copy(env!("CARGO_BIN_EXE_zk-bootstrap"), binary).expect("a binary");
         }
         return;
     }
     println!("image: baking it by the playbook (Java and ZooKeeper by apt, inside of it)");
     let _ = fs::remove_file(&from);
-    copy(&base, &root());
-    in_machine(&root(), |machine| twice(machine, json!({})));
+    in_machine(&layers(), |machine| twice(machine, json!({})));
     println!("image: baking it with a tarball in the place of the package");
-    copy(&root(), &root_of_tarball());
-    in_machine(&root_of_tarball(), with_tarball);
+    in_machine(&layers_of_tarball(), with_tarball);
     fs::write(from, now).expect("a file");
 }
 
@@ -121,12 +143,12 @@ fn tarball(path: &Path) -> String {
     sum.split(' ').next().expect("a sum").to_owned()
 }
 
-/// The base, which is made once.
-fn base() -> PathBuf {
+/// Makes the base, once.
+fn base() {
     let (base, done) = (kept().join("base"), kept().join("base.from"));
     let wanted = format!("{SUITE} {PACKAGES}");
     if fs::read_to_string(&done).ok().as_deref() == Some(&wanted) {
-        return base;
+        return;
     }
     println!("image: making a root of Debian {SUITE} by mmdebstrap, once");
     fs::create_dir_all(kept()).expect("a directory");
@@ -151,13 +173,18 @@ fn base() -> PathBuf {
         ],
     );
     fs::write(done, wanted).expect("a file");
-    base
 }
 
-/// Boots the root, does this, and leaves nothing of the one machine that it was.
-fn in_machine(root: &Path, bake: impl FnOnce(&Machine)) {
-    let console = kept().join("bake.console");
-    let mut machine = Machine::boot("zki-bake", root, &console, &["--resolv-conf=copy-host"]);
+/// Makes the uppermost layer anew: boots a machine over the others, does this, and leaves nothing of
+/// the one machine that it was.
+fn in_machine(layers: &[PathBuf], bake: impl FnOnce(&Machine)) {
+    let [layer, below @ ..] = layers else {
+        unreachable!("there is a base")
+    };
+    remove(layer);
+    let (console, root) = (kept().join("bake.console"), kept().join("bake"));
+    mount(below, layer, &root);
+    let mut machine = Machine::boot("zki-bake", &root, &console, &["--resolv-conf=copy-host"]);
     machine.await_systemd();
     bake(&machine);
     machine.shut_down();
@@ -165,6 +192,7 @@ fn in_machine(root: &Path, bake: impl FnOnce(&Machine)) {
         remove(&root.join(left));
     }
     fs::write(root.join("etc/machine-id"), "").expect("a file");
+    run("umount", &[&root.display().to_string()]);
 }
 
 /// Runs the playbook twice: the second time it must find nothing to do.
@@ -225,12 +253,6 @@ fn sources() -> String {
         }
     }
     text
-}
-
-fn copy(from: &Path, to: &Path) {
-    remove(to);
-    let (from, to) = (from.display().to_string(), to.display().to_string());
-    run("cp", &["--archive", "--reflink=auto", &from, &to]);
 }
 
 fn remove(path: &Path) {

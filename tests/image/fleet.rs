@@ -35,8 +35,8 @@ pub struct Member {
 pub struct Fleet {
     /// Its AWS.
     pub cloud: Cloud,
-    /// The root that instances boot from now on.
-    pub image: PathBuf,
+    /// The layers that instances boot from now on.
+    pub image: Vec<PathBuf>,
     /// The client.
     pub writer: Option<Writer>,
     members: BTreeMap<String, Member>,
@@ -61,7 +61,7 @@ impl Fleet {
         let log = bake::kept().join("cloud.log");
         Fleet {
             cloud: Cloud::start_with(bake::project(), arguments, &log),
-            image: bake::root(),
+            image: bake::layers(),
             writer: None,
             members: BTreeMap::new(),
             servers: Servers::default(),
@@ -214,27 +214,8 @@ impl Fleet {
     /// A disk with the image on it: what is written is kept for as long as the fleet.
     fn disk(&self, id: &str) -> PathBuf {
         let home = self.disks.join(id);
-        for part in ["written", "work", "root"] {
-            fs::create_dir_all(home.join(part)).expect("a directory");
-        }
-        let options = format!(
-            "lowerdir={},upperdir={},workdir={}",
-            self.image.display(),
-            home.join("written").display(),
-            home.join("work").display()
-        );
         let root = home.join("root");
-        run(
-            "mount",
-            &[
-                "-t",
-                "overlay",
-                "overlay",
-                "-o",
-                &options,
-                &root.display().to_string(),
-            ],
-        );
+        bake::mount(&self.image, &home.join("written"), &root);
         root
     }
 

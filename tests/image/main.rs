@@ -52,9 +52,14 @@ fn main() -> ExitCode {
 fn play() -> ExitCode {
     let words = env::args().skip(1).find(|word| !word.starts_with('-'));
     let words = words.unwrap_or_default();
-    let chosen = acts::ACTS
+    let chosen: Vec<&Act> = acts::ACTS
         .iter()
-        .filter(|act| act.sentence.contains(&words));
+        .filter(|act| act.sentence.contains(&words))
+        .collect();
+    if chosen.is_empty() {
+        println!("no act has {words:?} in its sentence");
+        return ExitCode::FAILURE;
+    }
     let mut fleet = Fleet::new();
     for act in chosen {
         let start = clock::instant();

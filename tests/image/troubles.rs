@@ -133,7 +133,7 @@ pub fn lose(fleet: &mut Fleet) {
 
 pub fn upgrade(fleet: &mut Fleet) {
     let before = fleet.addresses();
-    fleet.image = bake::root_of_tarball();
+    fleet.image = bake::layers_of_tarball();
     let id = fleet.follower();
     fleet.lose(&id);
     fleet.await_ensemble();
