@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use super::machine::Machine;
+use super::machine::{Machine, NAME};
 use super::namespaces::run;
 
 /// The Debian release, and what an instance of it has before the playbook.
@@ -184,7 +184,12 @@ fn in_machine(layers: &[PathBuf], bake: impl FnOnce(&Machine)) {
     remove(layer);
     let (console, root) = (kept().join("bake.console"), kept().join("bake"));
     mount(below, layer, &root);
-    let mut machine = Machine::boot("zki-bake", &root, &console, &["--resolv-conf=copy-host"]);
+    let mut machine = Machine::boot(
+        &format!("{NAME}bake"),
+        &root,
+        &console,
+        &["--resolv-conf=copy-host"],
+    );
     machine.await_systemd();
     bake(&machine);
     machine.shut_down();

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::acts::Act;
 use super::bake;
-use super::machine::Machine;
+use super::machine::{Machine, NAME};
 use super::namespaces::run;
 use super::network::{self, BRIDGE, NAMESPACES, NET};
 use crate::world::client::{self, Config};
@@ -200,7 +200,7 @@ impl Fleet {
             user_data(&root, &self.cloud.endpoint);
             let console = bake::kept().join(format!("{}.console", each.address));
             let network = format!("--network-namespace-path={namespace}");
-            let name = format!("zki-{}", each.address.to_string().replace('.', "-"));
+            let name = format!("{NAME}{}", each.address.to_string().replace('.', "-"));
             let more = [&*network, "--resolv-conf=off"];
             let member = Member {
                 address: each.address,

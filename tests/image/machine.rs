@@ -5,10 +5,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
-use crate::world::wait::wait_for;
+use crate::world::wait::{wait_for, within};
 
 /// For the machine's systemd to be there.
 const BOOT: Duration = Duration::from_secs(120);
+/// For the processes of a namespace that has ended.
+const GONE: Duration = Duration::from_secs(10);
+/// How the machines' names begin.
+pub const NAME: &str = "zki-";
 const CGROUPS: &str = "/sys/fs/cgroup";
 /// What a shell of root has on the machine.
 const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -160,15 +164,31 @@ fn remove(cgroup: &Path) -> Option<()> {
     }
 }
 
-/// A machine's cgroups, that of version 2 first: the only one on newer machines, one beside those
-/// of version 1 on others.
+/// A machine's cgroups, that of version 2 first.
 fn cgroups(name: &str) -> Vec<PathBuf> {
+    tops().iter().map(|top| top.join(name)).collect()
+}
+
+/// The hierarchies in which machines are, that of version 2 first: the only one on newer machines,
+/// one beside those of version 1 on others.
+fn tops() -> Vec<PathBuf> {
     let top = Path::new(CGROUPS);
-    let tops = match top.join("cgroup.procs").exists() {
+    match top.join("cgroup.procs").exists() {
         true => vec![top.to_owned()],
         false => ["unified", "systemd", "memory"]
             .map(|each| top.join(each))
             .to_vec(),
-    };
-    tops.iter().map(|top| top.join(name)).collect()
+    }
+}
+
+/// Removes the cgroups of machines that ended with their namespace.
+pub fn sweep() {
+    for top in tops() {
+        let entries = fs::read_dir(&top).expect("cgroups are mounted").flatten();
+        let ours = entries.filter(|each| each.file_name().to_string_lossy().starts_with(NAME));
+        for cgroup in ours.map(|entry| entry.path()) {
+            // One that does not become empty is another run's.
+            within(GONE, || remove(&cgroup));
+        }
+    }
 }

@@ -33,12 +33,12 @@ fn main() -> ExitCode {
     match namespaces::stage() {
         Stage::Outside => {
             namespaces::check();
-            let baked = namespaces::again(Stage::Bake);
-            if !baked.success() {
-                return ExitCode::FAILURE;
-            }
-            let played = namespaces::again(Stage::Play);
-            ExitCode::from(u8::from(!played.success()))
+            let stages = [Stage::Bake, Stage::Play];
+            let well = stages
+                .iter()
+                .all(|stage| namespaces::again(*stage).success());
+            machine::sweep();
+            ExitCode::from(u8::from(!well))
         }
         Stage::Bake => {
             bake::bake();
