@@ -92,12 +92,12 @@ pub const ACTS: &[Act] = &[
         troubles::lose,
     ),
     act(
-        "an instance with a newer ZooKeeper, of Apache's tarball, takes the place of another",
-        troubles::upgrade,
-    ),
-    act(
         "without the volume of its data neither the agent nor the server starts",
         troubles::no_volume,
+    ),
+    act(
+        "an instance with a newer ZooKeeper, of Apache's tarball, takes the place of another",
+        troubles::upgrade,
     ),
     act(
         "an instance that the group terminates leaves first",

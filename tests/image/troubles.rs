@@ -131,33 +131,15 @@ pub fn lose(fleet: &mut Fleet) {
     assert_eq!(after.voters.len(), before.voters.len());
 }
 
-pub fn upgrade(fleet: &mut Fleet) {
-    let before = fleet.addresses();
-    fleet.image = bake::layers_of_tarball();
-    let id = fleet.follower();
-    fleet.lose(&id);
-    fleet.await_ensemble();
-    let new = fleet
-        .addresses()
-        .into_iter()
-        .find(|each| !before.contains(each));
-    let answer = client::ask(new.expect("a newcomer"), "srvr").expect("it serves");
-    let version = format!("Zookeeper version: {}", bake::RELEASE);
-    assert!(answer.starts_with(&version), "{answer}");
-}
-
 pub fn no_volume(fleet: &mut Fleet) {
     let before = fleet.await_ensemble();
-    let mut ids = fleet.ids().into_iter();
-    let on_volume = ids.find(|id| fleet.at(id).machine.root.join("data/version-2").exists());
-    let id = on_volume.expect("the newcomer of the act before; play that, too");
+    let id = fleet.follower();
     let machine = &fleet.at(&id).machine;
     machine.run(&["systemctl", "stop", AGENT, SERVER]);
-    let unit = machine.root.join("etc/systemd/system/data.mount");
-    let lost = format!(
-        "[Mount]\nWhat=/lost\nWhere={}\nType=ext4\nOptions=loop\n",
-        bake::DATA
-    );
+    let unit = machine
+        .root
+        .join("etc/systemd/system/var-lib-zookeeper.mount");
+    let lost = "[Mount]\nWhat=/lost\nWhere=/var/lib/zookeeper\nType=ext4\nOptions=loop\n";
     fs::write(&unit, lost).expect("a file");
     machine.run(&["systemctl", "daemon-reload"]);
     for unit in [AGENT, SERVER] {
@@ -173,6 +155,35 @@ pub fn no_volume(fleet: &mut Fleet) {
     machine.run(&["systemctl", "daemon-reload"]);
     machine.run(&["systemctl", "start", AGENT]);
     assert_eq!(fleet.await_ensemble(), before);
+}
+
+pub fn upgrade(fleet: &mut Fleet) {
+    let before = fleet.ids();
+    fleet.image = bake::layers_of_tarball();
+    let id = fleet.follower();
+    fleet.lose(&id);
+    fleet.await_ensemble();
+    let new = fleet.ids().into_iter().find(|id| !before.contains(id));
+    let newcomer = fleet.at(&new.expect("a newcomer"));
+    let answer = client::ask(newcomer.address, "srvr").expect("it serves");
+    let version = format!("Zookeeper version: {}", bake::RELEASE);
+    assert!(answer.starts_with(&version), "{answer}");
+    // The role was told of a volume.
+    let machine = &newcomer.machine;
+    assert!(
+        machine
+            .root
+            .join(&bake::DATA[1..])
+            .join("version-2")
+            .exists()
+    );
+    for unit in [AGENT, SERVER] {
+        let mounts = machine.property(unit, "RequiresMountsFor");
+        assert!(
+            mounts.split(' ').any(|mount| mount == bake::DATA),
+            "{unit}: {mounts}"
+        );
+    }
 }
 
 pub fn retire(fleet: &mut Fleet) {
