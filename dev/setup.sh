@@ -28,6 +28,7 @@ packages() {
     command -v cc >/dev/null || missing+=(gcc libc6-dev)
     command -v systemd-analyze >/dev/null || missing+=(systemd)
     command -v python3 >/dev/null || missing+=(python3)
+    command -v curl >/dev/null || missing+=(curl)
     # Packet filters are for root alone, and `make chaos` does without.
     [ "$(id -u)" != 0 ] || installed nftables || missing+=(nftables)
     [ "$(id -u)" != 0 ] || installed iproute2 || missing+=(iproute2)

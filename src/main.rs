@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
-use zk_bootstrap::cli::{Cli, Command, Exit, commands, log, recover, run};
+use zk_bootstrap::cli::{Cli, Command, Exit, commands, iam_policy, log, recover, run};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -30,6 +30,7 @@ async fn main() -> ExitCode {
         (Some(Command::Recover(options)), _) => recover::recover(&cli.config, options).await,
         (Some(Command::CheckConfig), _) => commands::check_config(&cli.config),
         (Some(Command::MayStart), _) => commands::may_start(&cli.config),
+        (Some(Command::IamPolicy(options)), _) => iam_policy::iam_policy(&cli.config, options),
         (None, false) => {
             let _ = Cli::command().print_help();
             Exit::Usage

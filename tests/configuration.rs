@@ -141,6 +141,10 @@ const BROKEN: &[(&str, &str)] = &[
         "config.toml:2: register.log_group is \"aws/zookeeper\", but AWS keeps \"aws/\" for itself",
     ),
     (
+        "[metrics]\nlog_group = \"/zookeeper/{group}\"",
+        "config.toml:2: metrics.log_group is the register's, which must never expire: figures need a log group of their own",
+    ),
+    (
         "[register]\nclaim_grace = \"60s\"",
         "config.toml:2: register.claim_grace is \"60s\", but must be from \"90s\" to \"1h\"",
     ),
@@ -234,6 +238,14 @@ const BROKEN: &[(&str, &str)] = &[
     (
         "[policy]\nfloor = 0",
         "config.toml:2: policy.floor is 0, but must be a number from 1 to 254",
+    ),
+    (
+        "[policy]\nvoters = 4",
+        "config.toml:2: policy.voters is 4, but 4 voters survive no more losses than 3: set 3 or 5",
+    ),
+    (
+        "[policy]\nvoters = 9",
+        "config.toml:2: policy.voters is 9, but must be a number from 1 to 7",
     ),
     (
         "[policy]\nleave_on_rebalance = \"yes\"",
@@ -614,6 +626,7 @@ zkserver = "/usr/share/zookeeper/bin/zkServer.sh"  # default
 
 [policy]
 floor = 3                                          # default
+voters = 5                                         # default
 recovery = "auto"                                  # default
 when_all_is_lost = "wait"                          # default
 leave_on_rebalance = false                         # default
@@ -628,6 +641,9 @@ aws = "60s"                                        # default
 probe_deadline = "1s"                              # default
 aws_deadline = "10s"                               # default
 backoff_max = "30s"                                # default
+
+[metrics]
+# log_group is not set                             # default
 
 [aws]
 # endpoint is not set                              # default

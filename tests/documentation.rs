@@ -1,11 +1,13 @@
-//! What the README says is so: its commands exist, its rights are those that are used.
+//! What the README says is so: its commands exist, its rights are those that are used and printed.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
 
 use clap::Parser as _;
+use serde_json::{Value, json};
 use zk_bootstrap::cli::Cli;
+use zk_bootstrap::model::rights::RIGHTS;
 
 fn text(path: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
@@ -108,27 +110,135 @@ fn iam_actions(text: &str) -> BTreeSet<String> {
     let quoted = text.split('"').skip(1).step_by(2);
     let is_action = |word: &&str| {
         let (service, action) = word.split_once(':').unwrap_or_default();
-        ["autoscaling", "ec2", "logs"].contains(&service)
+        ["autoscaling", "ec2", "logs", "route53", "ssm"].contains(&service)
             && action.chars().all(char::is_alphanumeric)
     };
     quoted.filter(is_action).map(str::to_owned).collect()
 }
 
+/// The code below a directory, without its comments.
+fn code(directory: &Path) -> String {
+    let mut code = String::new();
+    for entry in std::fs::read_dir(directory).expect("a directory") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            code += &self::code(&path);
+            continue;
+        }
+        let source = std::fs::read_to_string(&path).expect("a source");
+        let lines = source.lines();
+        for line in lines.filter(|line| !line.trim_start().starts_with("//")) {
+            code += line;
+            code.push('\n');
+        }
+    }
+    code
+}
+
 #[test]
-fn the_rights_in_the_readme_are_those_of_the_calls_that_are_made() {
-    let policy = blocks(&text("README.md"), "json").remove(0);
-    serde_json::from_str::<serde_json::Value>(&policy).expect("the policy is JSON");
-    let sources = std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/aws"));
-    let sources = sources
-        .expect("src/aws")
-        .map(|entry| entry.expect("a file"));
-    let code: String = sources
-        .map(|file| std::fs::read_to_string(file.path()).expect("a source"))
-        .flat_map(|source| source.lines().map(str::to_owned).collect::<Vec<_>>())
-        .filter(|line| !line.trim_start().starts_with("//"))
-        .collect::<Vec<_>>()
-        .join("\n");
-    assert_eq!(iam_actions(&policy), iam_actions(&code));
+fn the_table_of_rights_has_the_calls_that_the_code_makes_and_no_other() {
+    let code = code(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/aws"));
+    let table = RIGHTS.iter().map(|right| right.call.to_owned());
+    assert_eq!(table.collect::<BTreeSet<_>>(), iam_actions(&code));
+}
+
+/// What `iam-policy` prints with these settings.
+fn iam_policy(settings: &Path, options: &[&str]) -> Value {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_zk-bootstrap"));
+    command.arg("iam-policy").arg("--config").arg(settings);
+    let output = command.args(options).output().expect("the binary runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    serde_json::from_slice(&output.stdout).expect("JSON")
+}
+
+#[test]
+fn the_policy_of_the_readme_is_what_the_command_beside_it_prints() {
+    let readme = text("README.md");
+    let told: Value = serde_json::from_str(&blocks(&readme, "json")[0]).expect("JSON");
+    let command = "$ zk-bootstrap iam-policy --group my-group\n";
+    assert!(readme.contains(command));
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/config.toml");
+    assert_eq!(told, iam_policy(&shipped, &["--group", "my-group"]));
+}
+
+#[test]
+fn a_feature_that_is_switched_off_has_no_rights() {
+    let settings = Path::new(env!("CARGO_TARGET_TMPDIR")).join("least.toml");
+    let text = r#"
+        region = "eu-central-1"
+        [membership]
+        scheme = "tags"
+        tag_key = "ensemble"
+        tag_value = "prod"
+        [metrics]
+        log_group = "/figures"
+    "#;
+    std::fs::write(&settings, text).expect("a file");
+    let policy = iam_policy(&settings, &["--account", "123456789012"]);
+    let register = "arn:aws:logs:eu-central-1:123456789012:log-group:/zookeeper/prod";
+    let figures = "arn:aws:logs:eu-central-1:123456789012:log-group:/figures";
+    let expected = json!([
+        {
+            "Sid": "ServerIds",
+            "Effect": "Allow",
+            "Action": [
+                "logs:CreateLogGroup",
+                "logs:CreateLogStream",
+                "logs:DescribeLogStreams",
+                "logs:FilterLogEvents",
+                "logs:PutLogEvents",
+            ],
+            "Resource": [register, format!("{register}:*")],
+        },
+        {
+            "Sid": "Peers",
+            "Effect": "Allow",
+            "Action": ["ec2:DescribeInstances"],
+            "Resource": ["*"],
+            "Condition": { "StringEquals": { "aws:RequestedRegion": ["eu-central-1"] } },
+        },
+        {
+            "Sid": "OwnTags",
+            "Effect": "Allow",
+            "Action": ["ec2:CreateTags"],
+            "Resource": ["arn:aws:ec2:eu-central-1:123456789012:instance/*"],
+            "Condition": {
+                "ForAllValues:StringEquals": {
+                    "aws:TagKeys": ["zookeeper_id", "bootstrap_finished_time"],
+                },
+                "StringEquals": { "aws:ResourceTag/ensemble": ["prod"] },
+            },
+        },
+        {
+            "Sid": "Figures",
+            "Effect": "Allow",
+            "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+            "Resource": [figures, format!("{figures}:*")],
+        },
+    ]);
+    assert_eq!(policy["Statement"], expected);
+}
+
+#[test]
+fn rights_that_nobody_could_name_are_refused_in_one_sentence() {
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/config.toml");
+    for (options, said) in [
+        (&[][..], "add --group NAME"),
+        (
+            &["--group", "zk", "--region", "Frankfurt"],
+            "like \"eu-central-1\"",
+        ),
+        (&["--group", "zk", "--account", "1234"], "twelve digits"),
+    ] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_zk-bootstrap"));
+        command.arg("iam-policy").arg("--config").arg(&shipped);
+        let output = command.args(options).output().expect("the binary runs");
+        let answer = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(64), "{answer}");
+        assert!(answer.contains(said), "{answer}");
+        assert!(output.stdout.is_empty());
+    }
 }
 
 #[test]

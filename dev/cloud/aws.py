@@ -9,6 +9,7 @@ import os
 os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
 
 import threading
+from base64 import b64decode
 from ipaddress import ip_network
 
 import boto3
@@ -19,11 +20,13 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 import faithful
-from faults import Reply
+import stack
+from faults import Call, Reply
 from front import CONTROL_KEY
 from group import Group
 from instances import Instances
 from log_streams import LogStreams
+from rights import Request, request_of
 
 MAX_SIZE = 1000
 
@@ -78,19 +81,19 @@ class Aws:
             self._advance()
             return Reply(int(status.split()[0]), list(answered), b"".join(chunks))
 
-    def set_up(self, endpoint: str, group: str, subnets: list[str], vpc: str, tags: dict[str, str]):
-        """Creates the VPC, the security group and the empty Auto Scaling group."""
-        quick = Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=60)
-        for service in ("ec2", "autoscaling", "logs"):
-            self._clients[service] = boto3.client(
-                service,
-                endpoint_url=endpoint,
-                region_name=self.region,
-                aws_access_key_id=CONTROL_KEY,
-                aws_secret_access_key="emulated",
-                config=quick,
-            )
-        ec2 = self._clients["ec2"]
+    def set_up(
+        self,
+        endpoint: str,
+        group: str,
+        subnets: list[str],
+        vpc: str,
+        tags: dict[str, str],
+        template: str | None,
+        parameters: dict[str, str],
+    ):
+        """Creates the VPC, and an empty Auto Scaling group or the one of a stack's template."""
+        self._endpoint = endpoint
+        ec2 = self._client("ec2")
         self.group = group
         vpc_id = ec2.create_vpc(CidrBlock=vpc)["Vpc"]["VpcId"]
         for letter, block in zip("abcd", subnets):
@@ -98,7 +101,18 @@ class Aws:
                 VpcId=vpc_id, CidrBlock=block, AvailabilityZone=self.region + letter
             )
             self._subnets.append(subnet["Subnet"]["SubnetId"])
-        made = ec2.create_security_group(GroupName=group, Description="servers", VpcId=vpc_id)
+        if template is None:
+            self._create_group(vpc_id, tags)
+        else:
+            given = {"VpcId": vpc_id, "SubnetIds": ",".join(self._subnets), **parameters}
+            stack.create(self._client("cloudformation"), group, template, given)
+        # The first call of each service builds its backend: nobody's race shall pay for it.
+        self._client("logs").describe_log_groups()
+        self.logs = LogStreams(self._client("logs"), region_backend("logs", self.region), self._lock)
+
+    def _create_group(self, vpc: str, tags: dict[str, str]):
+        ec2, group = self._client("ec2"), self.group
+        made = ec2.create_security_group(GroupName=group, Description="servers", VpcId=vpc)
         self.security_group = made["GroupId"]
         template = ec2.create_launch_template(
             LaunchTemplateName=f"{group}-template",
@@ -108,7 +122,7 @@ class Aws:
                 "SecurityGroupIds": [self.security_group],
             },
         )["LaunchTemplate"]["LaunchTemplateId"]
-        self._clients["autoscaling"].create_auto_scaling_group(
+        self._client("autoscaling").create_auto_scaling_group(
             AutoScalingGroupName=group,
             MinSize=0,
             MaxSize=MAX_SIZE,
@@ -121,9 +135,25 @@ class Aws:
         )
         # AWS's own default; moto's is 300 s, even when 0 is asked for.
         self._asg().health_check_grace_period = 0
-        # The first call of each service builds its backend: nobody's race shall pay for it.
-        self._clients["logs"].describe_log_groups()
-        self.logs = LogStreams(self._clients["logs"], region_backend("logs", self.region), self._lock)
+
+    def _client(self, service: str):
+        """One of the cloud's own, which no fault hits."""
+        if service not in self._clients:
+            self._clients[service] = boto3.client(
+                service,
+                endpoint_url=self._endpoint,
+                region_name=self.region,
+                aws_access_key_id=CONTROL_KEY,
+                aws_secret_access_key="emulated",
+                config=Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=60),
+            )
+        return self._clients[service]
+
+    def call(self, service: str, action: str, **arguments) -> dict:
+        """Any call, as an operator with every right makes it; its answer."""
+        answer = getattr(self._client(service), action)(**arguments)
+        answer.pop("ResponseMetadata")
+        return answer
 
     # The instances
 
@@ -170,13 +200,11 @@ class Aws:
         with self._lock:
             if decrement and instance in self._members():
                 self._asg().desired_capacity -= 1
-        self._clients["ec2"].terminate_instances(InstanceIds=[instance])
+        self._client("ec2").terminate_instances(InstanceIds=[instance])
 
     def autoscaling(self, action: str, **arguments) -> dict:
         """A call of EC2 Auto Scaling, as an operator makes it; its answer."""
-        answer = getattr(self._clients["autoscaling"], action)(**arguments)
-        answer.pop("ResponseMetadata")
-        return answer
+        return self.call("autoscaling", action, **arguments)
 
     def powered_off(self, instance: str):
         """The machine of an instance that was shutting down has stopped for good."""
@@ -186,7 +214,7 @@ class Aws:
     def run_outside(self, count: int, tags: dict[str, str], security_groups: list[str], zone: int):
         """Runs instances that do not belong to the group."""
         named = [{"Key": key, "Value": value} for key, value in tags.items()]
-        self._clients["ec2"].run_instances(
+        self._client("ec2").run_instances(
             ImageId="ami-12345678",
             InstanceType="t3.small",
             MinCount=count,
@@ -198,12 +226,29 @@ class Aws:
 
     def power(self, instance: str, action: str):
         """Stops, starts or reboots, as EC2's API does."""
-        getattr(self._clients["ec2"], f"{action}_instances")(InstanceIds=[instance])
+        getattr(self._client("ec2"), f"{action}_instances")(InstanceIds=[instance])
 
     def set_lifecycle(self, instance: str, state: str):
         """What the group shall say of a member. The capacity is not touched."""
         with self._lock:
             Group.of(self._asg()).hold(instance, state)
+
+    def request(self, call: Call) -> Request:
+        """What a call is about, as IAM sees it."""
+        return request_of(call, self.region, self._group_of, self._tags)
+
+    def _group_of(self, instance: str) -> str | None:
+        with self._lock:
+            for group in region_backend("autoscaling", self.region).autoscaling_groups.values():
+                if any(each.instance.id == instance for each in group.instance_states):
+                    return group.name
+        return None
+
+    def user_data(self, instance: str) -> str | None:
+        """What the launch template gives to an instance, as its metadata tell it."""
+        with self._lock:
+            data = self._ec2().get_instance(instance).user_data
+            return data and b64decode(str(data)).decode()
 
     def dump(self) -> dict:
         """Everything that an agent could change."""
@@ -252,5 +297,6 @@ class Aws:
         return self._addresses.setdefault(instance.id, instance.private_ip)
 
     def _tags(self, instance: str) -> dict[str, str]:
-        found = self._ec2().describe_tags({"resource-id": [instance]})
+        with self._lock:
+            found = self._ec2().describe_tags({"resource-id": [instance]})
         return {tag["key"]: tag["value"] for tag in sorted(found, key=lambda tag: tag["key"])}

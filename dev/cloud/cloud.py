@@ -8,10 +8,13 @@ people. When stdin closes it is gone, with all that it serves. It listens on add
 The first command is `start`; an argument with `=` may be left out and then has that value.
 
 start    net, endpoint="127.0.0.1", group="zk", size=0, zones=3, region="eu-west-1",
-         imds_port=1338, tags={}, seed=1, machines=false, namespaces=null
+         imds_port=1338, tags={}, seed=1, machines=false, template=null, parameters={},
+         namespaces=null
          `net` is "127.2.1" (that /24) or a loopback block such as "127.64.0.0/22"; each zone has a
          quarter of it. `tags` are propagated to the group's instances. `size` instances are
-         launched at once. `machines`: the caller runs the instances' machines; see powered_off.
+         launched at once. `template`: the text of a CloudFormation template, which makes the group
+         in a stack of the group's name, and whose `parameters` beyond VpcId and SubnetIds are given.
+         `machines`: the caller runs the instances' machines; see powered_off.
          `namespaces`: a directory in which the caller makes a network namespace for each instance,
          named after its address: its metadata service is in it, at 169.254.169.254; `net` and
          `endpoint` are then private addresses of the namespace in which this program runs.
@@ -32,6 +35,8 @@ terminate      instance, decrement=false, hooks=false
 autoscaling    action, arguments={}         → the answer; a call of EC2 Auto Scaling as boto3 names
                                                it ("put_lifecycle_hook", "start_instance_refresh");
                                                the group's name is filled in
+call           service, action, arguments={} → the answer; any other call, by an operator with every
+                                               right ("cloudformation", "update_stack")
 pass_time      seconds                      → {}; so much nearer are the deadlines of hooks,
                                                refreshes, grace periods, and only theirs
 powered_off    instance                     → {}; with `machines`, an instance that the group
@@ -85,6 +90,9 @@ clear_faults   fault=null                   → {applied: {NUMBER: times}}; one 
 calls          –                            → {CALLER: {"service:Action": count}}; retries count;
                                                CALLER is an instance's id or another access key
 reset_calls    –                            → {}
+restrict       policy                       → {}; from now on every call of an instance is denied
+                                               that this IAM policy (its document) does not allow
+denied         –                            → {CALLER: {"service:Action": count}}: for that reason
 """
 
 import json
@@ -100,6 +108,7 @@ from aws import Aws, subnets_of
 from faults import Rule, access_key
 from front import Front
 from imds import Metadata
+from rights import Policy
 
 OF_AN_INSTANCE = ("set_instance_health", "terminate_instance_in_auto_scaling_group")
 TESTER = {"access_key": "ASIATESTER0000000000", "secret_key": "emulated"}
@@ -120,16 +129,20 @@ class Cloud:
         tags: dict | None = None,
         seed: int = 1,
         machines: bool = False,
+        template: str | None = None,
+        parameters: dict | None = None,
         namespaces: str | None = None,
     ):
         isolated = namespaces is not None
         subnets = subnets_of(net, zones, isolated)
         self._aws = Aws(region, machines)
         self._front = Front(self._aws.serve, seed)
-        self._metadata = Metadata(imds_port, region, self._aws.at, namespaces)
+        self._metadata = Metadata(
+            imds_port, region, self._aws.at, self._aws.user_data, namespaces
+        )
         url = self._front.listen(endpoint, isolated=isolated)
         vpc = f"{net}.0/24" if net.count(".") == 2 else net
-        self._aws.set_up(url, group, subnets, vpc, tags or {})
+        self._aws.set_up(url, group, subnets, vpc, tags or {}, template, parameters or {})
         return {
             "endpoint": url,
             "region": region,
@@ -137,7 +150,7 @@ class Cloud:
             "imds_port": imds_port,
             "security_group": self._aws.security_group,
             "tester": TESTER,
-            "instances": self.launch(size)["instances"] if size else [],
+            "instances": self.launch(size)["instances"] if size else self._instances(),
         }
 
     def launch(self, count: int = 1):
@@ -153,6 +166,9 @@ class Cloud:
         # Some actions are of an instance, and do not take the name of its group.
         named = {} if action in OF_AN_INSTANCE else {"AutoScalingGroupName": self._aws.group}
         return self._aws.autoscaling(action, **named, **(arguments or {}))
+
+    def call(self, service: str, action: str, arguments: dict | None = None):
+        return self._aws.call(service, action, **(arguments or {}))
 
     def pass_time(self, seconds: float):
         clock.pass_time(seconds)
@@ -223,6 +239,14 @@ class Cloud:
 
     def calls(self):
         return self._front.calls([each["id"] for each in self._aws.instances()])
+
+    def restrict(self, policy: dict):
+        allowed = Policy(policy)
+        tester = TESTER["access_key"]
+        self._front.restrict(lambda call: call.key == tester or allowed.allows(self._aws.request(call)))
+
+    def denied(self):
+        return self._front.denied([each["id"] for each in self._aws.instances()])
 
     def reset_calls(self):
         self._front.reset_calls()

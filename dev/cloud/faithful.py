@@ -3,12 +3,14 @@
 from moto.ec2.models.instances import Instance
 
 import scaling_api
+import stack
 
 
 def install():
     """Puts the corrections into moto's models; a second time changes nothing."""
     Instance.private_ip_address = property(_address)
     scaling_api.install()
+    stack.install()
 
 
 def _address(instance) -> str | None:

@@ -26,6 +26,9 @@ class Front:
         self._backend = backend
         self._lock = threading.Lock()
         self._calls: Counter[tuple[str, str]] = Counter()
+        # Whether an instance may make a call; everything is allowed until `restrict`.
+        self._may: Callable[[Call], bool] = lambda call: True
+        self._denied: Counter[tuple[str, str]] = Counter()
         self._history: dict[tuple[str, bytes], deque[tuple[float, Reply]]] = {}
 
     def listen(self, address: str, port: int = 0, isolated: bool = False) -> str:
@@ -42,12 +45,23 @@ class Front:
         server.start()
         return f"http://{address}:{server.server_port}"
 
+    def restrict(self, may: Callable[[Call], bool]):
+        """From now on, calls are denied for which this is false."""
+        self._may = may
+
     def calls(self, instances: list[str]) -> dict[str, dict[str, int]]:
         """Calls by instance and by `service:Action`, failed and repeated ones included."""
+        return self._by_caller(self._calls, instances)
+
+    def denied(self, instances: list[str]) -> dict[str, dict[str, int]]:
+        """Those among them that were denied for want of a right."""
+        return self._by_caller(self._denied, instances)
+
+    def _by_caller(self, calls: Counter, instances: list[str]) -> dict[str, dict[str, int]]:
         names = {access_key(instance): instance for instance in instances}
         found: dict[str, dict[str, int]] = {}
         with self._lock:
-            for (key, name), count in sorted(self._calls.items()):
+            for (key, name), count in sorted(calls.items()):
                 found.setdefault(names.get(key, key), {})[name] = count
         return found
 
@@ -69,6 +83,11 @@ class Front:
             with self._lock:
                 self._calls[call.key, call.name] += 1
             rule = self.rules.choose(call)
+            if not self._may(call):
+                with self._lock:
+                    self._denied[call.key, call.name] += 1
+                connection.send(error(call, "denied"))
+                return
         reply = live() if rule is None else self._struck(rule, call, live)
         if reply is None:
             connection.reset()

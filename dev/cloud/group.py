@@ -50,6 +50,8 @@ class Group:
         self.lifecycle = Lifecycle()
         self.activities: list[Activity] = []
         self.refreshes: list[Refresh] = []
+        # The preferences of a refresh that does not give them.
+        self.refresh_defaults: dict[str, int] = {}
         self._in_service_since: dict[str, float] = {}
         self._open: dict[str, Activity] = {}
         # Members whose state a test has set: they count, and are otherwise left alone.

@@ -19,6 +19,7 @@ from http_server import Handler, Server, enter_network
 
 ROLE = "zookeeper"
 TOKEN = "/latest/api/token"
+USER_DATA = "/latest/user-data"
 TTL = "x-aws-ec2-metadata-token-ttl-seconds"
 MAX_TTL = 21600
 # Where it is on every instance (EC2 User Guide, "Access instance metadata").
@@ -28,14 +29,21 @@ LINK_LOCAL = ("169.254.169.254", 80)
 class Metadata:
     """Every instance's metadata server, and the answers that a test has put in their place.
 
-    `describe(address)` is the instance that has this address now, as `Aws.instances` lists it.
-    `namespaces` is the directory with a network namespace for each address, if there is one.
+    `describe(address)` is the instance that has this address now, as `Aws.instances` lists it;
+    `user_data(instance)` what its launch template gives to it. `namespaces` is the
+    directory with a network namespace for each address, if there is one.
     """
 
     def __init__(
-        self, port: int, region: str, describe: Callable[[str], dict | None], namespaces: str | None = None
+        self,
+        port: int,
+        region: str,
+        describe: Callable[[str], dict | None],
+        user_data: Callable[[str], str | None],
+        namespaces: str | None = None,
     ):
         self.port = port
+        self._user_data = user_data
         self._namespaces = Path(namespaces) if namespaces else None
         self._region = region
         self._describe = describe
@@ -104,7 +112,10 @@ class Metadata:
         if replaced:
             return replaced
         instance = self._describe(address)
-        body = instance and self._answers(instance).get(_normal(path))
+        if instance and _normal(path) == USER_DATA:
+            body = self._user_data(instance["id"])
+        else:
+            body = instance and self._answers(instance).get(_normal(path))
         return _text(404, "Not Found") if body is None else _text(200, body)
 
     def _replaced(self, address: str, path: str) -> Reply | None:

@@ -9,7 +9,8 @@ refresh"; API reference, RefreshPreferences and InstanceRefresh.
 - Launched before terminated is when MinHealthyPercentage is 100, or when MaxHealthyPercentage is
   given (100 too) and the minimum leaves no room to terminate first. 90 % of three leaves none.
 - A replacement counts when it is InService, and has been for the warm-up: InstanceWarmup, else the
-  group's grace period.
+  group's default warm-up, else its grace period.
+- A group's instance maintenance policy has the percentages that are not given.
 - Protected and standby instances are waited for by default, for one hour; then the refresh fails.
 - The default termination policy says whose turn it is.
 - Cancelled, it is "Cancelling" until launches and terminations under way have ended.
@@ -42,7 +43,7 @@ def start(group, preferences: dict) -> "Refresh":
             "InstanceRefreshInProgress",
             "An Instance Refresh is already in progress and blocks the execution of this Instance Refresh.",
         )
-    group.refreshes.append(Refresh(group, preferences))
+    group.refreshes.append(Refresh(group, {**group.refresh_defaults, **preferences}))
     return group.refreshes[-1]
 
 

@@ -35,8 +35,7 @@ def install():
 
 def put_lifecycle_hook(self) -> ActionResult:
     group = _group(self)
-    hooks, key = self.autoscaling_backend.lifecycle_hooks, _hook_key(self)
-    known = hooks.get(key)
+    known = self.autoscaling_backend.lifecycle_hooks.get(_hook_key(self))
     transition = self._get_param("LifecycleTransition") or (known and known.lifecycle_transition)
     heartbeat = self._get_int_param("HeartbeatTimeout") or (
         known.heartbeat_timeout if known else DEFAULT_HEARTBEAT
@@ -48,12 +47,22 @@ def put_lifecycle_hook(self) -> ActionResult:
         raise ValidationError("HeartbeatTimeout must be between 30 and 7200 seconds")
     if result not in RESULTS:
         raise ValidationError(f"Valid lifecycle action results are: [{', '.join(RESULTS)}]")
-    hook = LifecycleHook(self._get_param("LifecycleHookName"), group.asg.name, transition, heartbeat, result)
-    hook.global_timeout = longest_wait(heartbeat)
+    name = self._get_param("LifecycleHookName")
+    hook = put_hook(self.autoscaling_backend, group.asg.name, name, transition, heartbeat, result)
     hook.role_arn = self._get_param("RoleARN")
     hook.notification_target_arn = self._get_param("NotificationTargetARN")
-    hooks[key] = hook
     return EmptyResult()
+
+
+def put_hook(
+    backend: AutoScalingBackend, group: str, name: str, transition: str, heartbeat: int, result: str
+) -> LifecycleHook:
+    """Where moto keeps the hooks; the group may be yet to come."""
+    hook = LifecycleHook(name, group, transition, heartbeat, result)
+    hook.global_timeout = longest_wait(heartbeat)
+    hook.role_arn = hook.notification_target_arn = None
+    backend.lifecycle_hooks[f"{group}_{name}"] = hook
+    return hook
 
 
 def delete_lifecycle_hook(self) -> ActionResult:

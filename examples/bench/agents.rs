@@ -10,7 +10,7 @@ use zk_bootstrap::clock;
 use crate::world::World;
 use crate::world::instance::Image;
 use crate::world::wait::wait_for;
-use crate::{PATIENCE, Times, until_each_acknowledges};
+use crate::{PATIENCE, Times, until_each_acknowledges, until_each_acknowledges_as};
 
 /// Overrides the pace of the tests by what the product's users have.
 const PACE: &str = "[pace]\ntick = \"10s\"\naws = \"60s\"\nbackoff_max = \"30s\"\n";
@@ -44,12 +44,12 @@ pub fn round(net: &str, image: &Image) -> (Times, Calls, World) {
         *found_calls.entry(action).or_default() += count / 3.0;
     }
 
-    let newcomer = world.launch_without_boot(1).remove(0);
-    let (join, join_calls) = add(&mut world, &newcomer);
-
     let gone = world.followers().remove(0);
     let replacement = world.terminate_without_boot(&gone);
-    let (swap, swap_calls) = add(&mut world, &replacement);
+    let (swap, swap_calls) = add(&mut world, &replacement, &["leader", "follower"]);
+
+    let newcomer = world.launch_without_boot(1).remove(0);
+    let (join, join_calls) = add(&mut world, &newcomer, &["observer"]);
     let times = Times { found, join, swap };
     let calls = Calls {
         found: found_calls,
@@ -59,13 +59,13 @@ pub fn round(net: &str, image: &Image) -> (Times, Calls, World) {
     (times, calls, world)
 }
 
-/// Boots an instance; how long it takes, and how many calls.
-fn add(world: &mut World, id: &str) -> (std::time::Duration, Counts) {
+/// Boots an instance; how long it takes until it serves in one of these modes, and how many calls.
+fn add(world: &mut World, id: &str, modes: &[&str]) -> (std::time::Duration, Counts) {
     set_pace(world, PACE);
     let address = world.at(id).address;
     let begun = clock::instant();
     world.at(id).start_agent();
-    until_each_acknowledges(&[address]);
+    until_each_acknowledges_as(modes, &[address]);
     (begun.elapsed(), calls(world, id))
 }
 
@@ -78,13 +78,13 @@ pub fn set_pace(world: &mut World, pace: &str) {
     }
 }
 
-/// An instance's calls so far, once it has tagged itself as finished.
+/// An instance's calls so far, once it has tagged itself as a member.
 fn calls(world: &mut World, id: &str) -> Counts {
-    wait_for("the tag of a finished bootstrap", PATIENCE, || {
+    wait_for("the tag of a member", PATIENCE, || {
         let answer = world.cloud.tell("instances", json!({}));
         let instances = answer["instances"].as_array()?.iter();
         let mine = instances.into_iter().find(|each| each["id"] == id)?;
-        mine["tags"]["bootstrap_finished_time"].as_str().map(drop)
+        mine["tags"]["zookeeper_id"].as_str().map(drop)
     });
     counts(&world.cloud.calls()[id])
 }

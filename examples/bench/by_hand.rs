@@ -10,7 +10,7 @@ use crate::world::client::{Client, mode};
 use crate::world::instance::{Image, SECRET};
 use crate::world::process;
 use crate::world::wait::wait_for;
-use crate::{PATIENCE, Times, until_each_acknowledges};
+use crate::{PATIENCE, Times, until_each_acknowledges, until_each_acknowledges_as};
 
 /// A server's id, address and role.
 pub type Member = (u8, Ipv4Addr, &'static str);
@@ -28,16 +28,18 @@ pub fn round(net: &str, image: &Image) -> Times {
     until_each_acknowledges(&addresses);
     let found = begun.elapsed();
 
-    let begun = clock::instant();
-    add(&world, &members, member(net, 4), None);
-    let join = begun.elapsed();
-    members.push(member(net, 4));
-
     let gone = follower(&members);
     kill(&world, gone.0);
     let begun = clock::instant();
-    add(&world, &members, member(net, 5), Some(gone.0));
+    add(&world, &members, member(net, 4), Some(gone.0));
     let swap = begun.elapsed();
+    members.retain(|m| m.0 != gone.0);
+    members.push(member(net, 4));
+
+    let (id, address, _) = member(net, 5);
+    let begun = clock::instant();
+    add(&world, &members, (id, address, "observer"), None);
+    let join = begun.elapsed();
     Times { found, join, swap }
 }
 
@@ -58,21 +60,27 @@ pub fn follower(members: &[Member]) -> Member {
     *members.iter().find(follows).expect("a follower")
 }
 
-/// Starts a server as an observer, and makes it a voter as soon as it serves; in the place of
+/// Starts a server as an observer, and adds it in its role as soon as it serves; in the place of
 /// another, if one is given.
 pub fn add(world: &World, members: &[Member], newcomer: Member, gone: Option<u8>) {
-    let (id, address, _) = newcomer;
+    let (id, address, role) = newcomer;
     let mut file = members.to_vec();
     file.push((id, address, "observer"));
     BareServer::new(&world.root, &world.image, id, &file, false).start();
     wait_for("the observer to serve", PATIENCE, || mode(address));
-    let client = Client::connect(&[address]).expect("it serves");
+    // A server that becomes an observer closes its connections.
+    let mut living = members.iter().filter(|m| Some(m.0) != gone);
+    let other = living.next().expect("a member that lives").1;
+    let client = Client::connect(&[other]).expect("it serves");
     let version = client.config().expect("a config").version;
     let leaving: Vec<String> = gone.iter().map(u8::to_string).collect();
-    let joining = [line(id, address, "participant")];
+    let joining = [line(id, address, role)];
     let changed = client.reconfig(SECRET, &joining, &leaving, version);
     changed.expect("nobody else changes it");
-    until_each_acknowledges(&[address]);
+    match role {
+        "observer" => until_each_acknowledges_as(&["observer"], &[address]),
+        _ => until_each_acknowledges(&[address]),
+    }
 }
 
 /// Kills a server, as the loss of its machine does.

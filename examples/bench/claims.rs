@@ -69,6 +69,8 @@ impl AgentWorld for Claimant {
             disk: known(Disk::default()),
             service: known(Service::Stopped),
             running_since: None,
+            peers_asked: None,
+            published: None,
             server: Probe::Unreachable {
                 why: "it is not there".to_owned(),
             },

@@ -112,7 +112,7 @@ fn grow(paper: &Paper, world: &mut World, watch: &mut Watch) {
         act.line(&format!("{id} starts at {}", world.at(&id).address));
     }
     let took = watch.until_all_serve(world, &act, PATIENCE);
-    act.result(&format!("four voters after {took}"));
+    act.result(&format!("three voters and an observer after {took}"));
 }
 
 /// Asks every server by itself for everything that was acknowledged.

@@ -22,7 +22,7 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Tells what happens until every instance's server is a voter and serves, and returns how
+    /// Tells what happens until every instance's server is a member and serves, and returns how
     /// long that took.
     ///
     /// # Panics
@@ -38,7 +38,7 @@ impl Watch {
                 act.line(&line);
             }
             let config = self.config.as_ref()?;
-            let complete = config.addresses() == world.addresses().into_iter().collect();
+            let complete = config.members() == world.addresses().into_iter().collect();
             complete.then(|| world.ensemble()).flatten()
         });
         let took = pause(act.elapsed());
@@ -80,15 +80,25 @@ impl Watch {
     fn membership(&mut self, world: &World) -> Option<String> {
         let config = self.ask(world)?;
         let before = self.config.replace(config.clone());
-        let before = before.map(|before| before.voters);
         let what = match &before {
             None => "an ensemble begins".to_owned(),
-            Some(before) => differences(before, &config.voters),
+            Some(before) if before.voters == config.voters => {
+                differences(&before.observers, &config.observers)
+            }
+            Some(before) => differences(&before.voters, &config.voters),
         };
         let voters: Vec<String> = config.voters.keys().map(u8::to_string).collect();
         let (voters, version) = (list(&voters), config.version);
-        let now = format!("{what}: config version {version:x}, voters {voters}");
-        (before.as_ref() != Some(&config.voters)).then_some(now)
+        let observers: Vec<String> = config.observers.keys().map(u8::to_string).collect();
+        let observers = match &observers[..] {
+            [] => String::new(),
+            some => format!(", observers {}", list(some)),
+        };
+        let now = format!("{what}: config version {version:x}, voters {voters}{observers}");
+        let same = before.is_some_and(|before| {
+            (before.voters, before.observers) == (config.voters, config.observers)
+        });
+        (!same).then_some(now)
     }
 
     /// The config, over one session for as long as it lasts.
@@ -133,10 +143,8 @@ fn record(stream: &Value) -> Option<(String, u64)> {
 
 /// The members' ids and addresses.
 pub fn addresses(world: &World) -> BTreeMap<u8, Ipv4Addr> {
-    world
-        .ensemble()
-        .expect("an ensemble of all instances")
-        .voters
+    let config = world.ensemble().expect("an ensemble of all instances");
+    config.voters.into_iter().chain(config.observers).collect()
 }
 
 /// A row for each server: its id, its instance, its address, its role.

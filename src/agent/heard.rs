@@ -26,6 +26,8 @@ pub struct Heard {
     pub register: Answer<Register>,
     /// What the other instances' servers answered last.
     pub peers: BTreeMap<InstanceId, Probe>,
+    /// When they were asked.
+    pub peers_asked: Option<Timestamp>,
     fleet_asked: Option<Duration>,
     fleet_outdated: bool,
     register_asked: Option<Duration>,
@@ -42,6 +44,7 @@ impl Default for Heard {
             fleet: not_asked(),
             register: not_asked(),
             peers: BTreeMap::new(),
+            peers_asked: None,
             fleet_asked: None,
             fleet_outdated: false,
             register_asked: None,

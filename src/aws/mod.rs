@@ -1,5 +1,6 @@
 //! AWS: one file for each service, and the SDK's configuration in one place.
 
+pub mod figures;
 pub mod fleet;
 pub mod group;
 mod hooks;

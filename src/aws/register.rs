@@ -50,9 +50,9 @@ impl Log {
     }
 
     /// All claims. The list of streams is read afresh, and so is every stream that has more to
-    /// tell to a settled member: one without an owner, a server's that has not joined, a marker's
+    /// tell to a settled voter: one without an owner, a server's that has not joined, a marker's
     /// that has not started. Who is not `settled` reads all of them: while nobody serves, survivors
-    /// testify, and a newcomer takes the place of one that is leaving.
+    /// testify, and a newcomer or an observer takes the place of one that is leaving.
     ///
     /// # Errors
     /// When any of the calls, or any page of one, failed.

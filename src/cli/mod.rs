@@ -1,6 +1,7 @@
 //! The command line: what an operator types, and the exit codes.
 
 pub mod commands;
+pub mod iam_policy;
 pub mod log;
 pub mod recover;
 pub mod run;
@@ -70,6 +71,8 @@ pub enum Command {
     /// Say whether the files on this instance's disk let its server start (what zookeeper.service
     /// asks first). Exit code 69: they do not.
     MayStart,
+    /// Print the least IAM policy for the features that are switched on, in JSON.
+    IamPolicy(iam_policy::Options),
 }
 
 /// Options of `plan` and --dry-run.

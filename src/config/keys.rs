@@ -4,7 +4,8 @@ use super::files::Literal;
 use super::judge;
 use super::reader::Reader;
 use super::{
-    Aws, Choices, Manager, Membership, Pacing, Register, Scheme, Service, Settings, ZooKeeper,
+    Aws, Choices, Manager, Membership, Metrics, Pacing, Register, Scheme, Service, Settings,
+    ZooKeeper,
 };
 use crate::model::policy::{ClientBind, Recovery, WhenAllIsLost};
 
@@ -21,6 +22,9 @@ pub(super) fn settings(reader: &mut Reader) -> Settings {
         service: service(reader),
         policy: policy(reader),
         pace: pace(reader),
+        metrics: Metrics {
+            log_group: reader.optional("metrics.log_group", judge::log_group),
+        },
         aws: Aws {
             endpoint: reader.optional("aws.endpoint", judge::endpoint),
         },
@@ -114,6 +118,7 @@ fn policy(reader: &mut Reader) -> Choices {
     let patience = judge::duration("1m", "2h");
     Choices {
         floor: reader.value("policy.floor", Literal::Number(3), judge::number(1..=254)),
+        voters: reader.value("policy.voters", Literal::Number(5), judge::voters),
         recovery: reader.value("policy.recovery", text("auto"), judge::choice(&recovery)),
         when_all_is_lost: reader.value(
             "policy.when_all_is_lost",
@@ -152,6 +157,11 @@ fn pace(reader: &mut Reader) -> Pacing {
 /// Values that are right by themselves and wrong with others.
 fn together(reader: &mut Reader, settings: &Settings) {
     scheme(reader, &settings.membership);
+    if settings.metrics.log_group.as_ref() == Some(&settings.register.log_group) {
+        let what =
+            "is the register's, which must never expire: figures need a log group of their own";
+        reader.wrong("metrics.log_group", what);
+    }
     let ZooKeeper {
         client_port,
         quorum_port,

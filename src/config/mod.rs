@@ -39,6 +39,8 @@ pub struct Settings {
     pub policy: Choices,
     /// Intervals and deadlines.
     pub pace: Pacing,
+    /// Figures for CloudWatch.
+    pub metrics: Metrics,
     /// How AWS is reached.
     pub aws: Aws,
 }
@@ -132,6 +134,8 @@ pub enum Manager {
 pub struct Choices {
     /// Pruning never leaves fewer voters than this.
     pub floor: usize,
+    /// The most voters that there are to be, an odd number.
+    pub voters: usize,
     /// Who begins the recovery of a quorum that is lost for good.
     pub recovery: Recovery,
     /// What to do when every copy of the data is provably gone.
@@ -161,6 +165,14 @@ pub struct Pacing {
     pub aws_deadline: Duration,
     /// The longest pause between attempts.
     pub backoff_max: Duration,
+}
+
+/// `[metrics]`: figures for CloudWatch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Metrics {
+    /// The log group to which they are written, with `{group}` as in [`Register::log_group`];
+    /// without it, none are.
+    pub log_group: Option<String>,
 }
 
 /// `[aws]`: how AWS is reached.
@@ -227,6 +239,7 @@ impl Settings {
             },
             client_bind: self.zookeeper.client_bind,
             floor: self.policy.floor,
+            voters: self.policy.voters,
             recovery: self.policy.recovery,
             when_all_is_lost: self.policy.when_all_is_lost,
             leave_on_rebalance: self.policy.leave_on_rebalance,
@@ -236,6 +249,7 @@ impl Settings {
             report_unhealthy: self.policy.report_unhealthy && self.membership.scheme == Scheme::Asg,
             claim_grace: self.register.claim_grace,
             absence_proof: self.register.absence_proof,
+            figures: self.metrics.log_group.is_some(),
         }
     }
 
@@ -245,14 +259,25 @@ impl Settings {
     /// CloudWatch Logs takes letters, digits and `_-/.#`; any other byte of the name becomes `#`
     /// and two hexadecimal digits (`#` itself too), so that two names never meet in one log group.
     pub fn log_group(&self, name: &str) -> String {
-        let mut written = String::new();
-        for byte in name.bytes() {
-            if byte.is_ascii_alphanumeric() || b"_-/.".contains(&byte) {
-                written.push(char::from(byte));
-            } else {
-                written.push_str(&format!("#{byte:02X}"));
-            }
-        }
-        self.register.log_group.replace(judge::GROUP, &written)
+        of_group(&self.register.log_group, name)
     }
+
+    /// The name of the log group of the figures for the group `name`, where they are published; it
+    /// is made from the name as in [`Settings::log_group`].
+    pub fn metrics_log_group(&self, name: &str) -> Option<String> {
+        let log_group = self.metrics.log_group.as_deref();
+        log_group.map(|log_group| of_group(log_group, name))
+    }
+}
+
+fn of_group(log_group: &str, name: &str) -> String {
+    let mut written = String::new();
+    for byte in name.bytes() {
+        if byte.is_ascii_alphanumeric() || b"_-/.".contains(&byte) {
+            written.push(char::from(byte));
+        } else {
+            written.push_str(&format!("#{byte:02X}"));
+        }
+    }
+    log_group.replace(judge::GROUP, &written)
 }

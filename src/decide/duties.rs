@@ -3,18 +3,14 @@
 use std::collections::BTreeMap;
 
 use super::view::View;
-use super::{budget, fate, formation, health, membership, recovery};
+use super::{budget, fate, formation, health, membership, recovery, seats};
 use crate::model::claim::{Milestone, Slot};
 use crate::model::disk::{Identity, ZooCfg};
 use crate::model::ensemble::Ensemble;
 use crate::model::id::ServerId;
 use crate::model::plan::{Action, Next, Plan, Situation, Waiting};
 use crate::model::probe::{Mode, Serving};
-
-/// The tag with the server id, and the one with the time at which the server first served as a
-/// voter; both as zookeeper-on-aws wrote them.
-const ID_TAG: &str = "zookeeper_id";
-const FINISHED_TAG: &str = "bootstrap_finished_time";
+use crate::model::rights::{FINISHED_TAG, ID_TAG};
 
 /// The duties of a serving member: its tags, its journal, and beside the leader the removal of
 /// those whom nobody replaces.
@@ -29,11 +25,20 @@ pub fn serving(view: View, id: ServerId, serving: &Serving, committed: &Ensemble
     plan.actions.extend(relabel(view));
     plan.actions.extend(take_back(view, id));
     plan.actions.extend(journal(view, id));
-    plan.actions.extend(tags(view, id));
+    plan.actions.extend(tags(view, id, committed));
     plan.actions.extend(health::forget(view));
     let Ok(fleet) = view.fleet() else {
         return plan;
     };
+    if let Some(step_out) = seats::step_out(view, fleet, id, committed) {
+        // Whatever else is due is due as much when it is back.
+        plan.actions = vec![step_out];
+        plan.next = Next::Everywhere;
+        return plan;
+    }
+    let preferred = seats::preferred(view, fleet, id, committed);
+    let candidate = preferred.map(|instance| Waiting::Candidate { instance });
+    plan.waiting.extend(candidate);
     let (gone, removal) = membership::prune(view, fleet, committed);
     if serving.mode == Mode::Leader {
         // A removal may be all that is missing.
@@ -126,19 +131,19 @@ fn take_back(view: View, id: ServerId) -> Option<Action> {
 
 fn journal(view: View, id: ServerId) -> Option<Action> {
     let (claim, newest) = view.register().ok()?.newest(Slot::Server(id))?;
-    let mine = newest.valid_owner()?.instance == view.me.instance;
     let milestone = Milestone::Joined;
-    (mine && !newest.journal.contains_key(&milestone))
-        .then_some(Action::Journal { claim, milestone })
+    let due = newest.is_of(&view.me.instance) && !newest.has_noted(milestone);
+    due.then_some(Action::Journal { claim, milestone })
 }
 
-fn tags(view: View, id: ServerId) -> Option<Action> {
+fn tags(view: View, id: ServerId, committed: &Ensemble) -> Option<Action> {
+    let votes = committed.voters().any(|s| s.id == id);
     let present = &view.instance()?.tags;
     let mut tags = BTreeMap::new();
     if present.get(ID_TAG) != Some(&id.to_string()) {
         tags.insert(ID_TAG.to_owned(), Some(id.to_string()));
     }
-    if !present.contains_key(FINISHED_TAG) {
+    if votes && !present.contains_key(FINISHED_TAG) {
         tags.insert(FINISHED_TAG.to_owned(), None);
     }
     (!tags.is_empty()).then_some(Action::Tag { tags })

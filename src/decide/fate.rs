@@ -82,17 +82,27 @@ pub fn own_member<'a>(view: View, ensemble: &'a Ensemble) -> Option<&'a Server> 
     (runs || mine).then_some(member)
 }
 
-/// The members of `ensemble` whose termination is proven: whoever claimed the id at the member's
-/// address is gone.
+/// Who claimed a member's id at its address.
+pub fn owner_of<'a>(view: View<'a>, member: &Server) -> Option<&'a Owner> {
+    let (_, owner) = claim_of(view.register().ok()?, member)?;
+    Some(owner)
+}
+
+/// Whether a member's termination is proven: whoever claimed the id at its address is gone.
+pub fn is_terminated(view: View, member: &Server) -> bool {
+    terminated(view, member).is_some()
+}
+
+fn terminated<'a>(view: View<'a>, member: &Server) -> Option<&'a InstanceId> {
+    let (claim, owner) = claim_of(view.register().ok()?, member)?;
+    let terminated = matches!(of_owner(view, claim), Fate::Terminated(_));
+    terminated.then_some(&owner.instance)
+}
+
+/// The members of `ensemble` whose termination is proven, with their instances.
 pub fn terminated_members(view: View, ensemble: &Ensemble) -> Vec<(ServerId, InstanceId)> {
-    let Ok(register) = view.register() else {
-        return Vec::new();
-    };
-    let gone = ensemble.servers.values().filter_map(|member| {
-        let (claim, owner) = claim_of(register, member)?;
-        let terminated = matches!(of_owner(view, claim), Fate::Terminated(_));
-        terminated.then(|| (member.id, owner.instance.clone()))
-    });
+    let members = ensemble.servers.values();
+    let gone = members.filter_map(|m| Some((m.id, terminated(view, m)?.clone())));
     gone.collect()
 }
 
@@ -103,7 +113,7 @@ pub fn leaving_members(view: View, ensemble: &Ensemble) -> BTreeSet<ServerId> {
     };
     let members = ensemble.servers.values().filter(|member| {
         let claim = claim_of(register, member);
-        claim.is_some_and(|(claim, _)| claim.journal.contains_key(&Milestone::Leaving))
+        claim.is_some_and(|(claim, _)| claim.has_noted(Milestone::Leaving))
     });
     members.map(|member| member.id).collect()
 }

@@ -25,7 +25,7 @@ pub enum Standing<'a> {
 
 /// How the newest claim on a slot stands.
 pub fn standing<'a>(view: View, claim: &'a Claim) -> Standing<'a> {
-    if claim.journal.contains_key(&Milestone::Left) {
+    if claim.has_noted(Milestone::Left) {
         return Standing::Vacant;
     }
     if let Some(owner) = claim.valid_owner() {
@@ -51,9 +51,7 @@ pub fn held(view: View) -> Option<(ClaimName, ServerId)> {
     let register = view.register().ok()?;
     let mine = register.newest_of_servers().into_iter();
     let mine = mine.filter(|(_, (_, claim))| {
-        let owner = claim.valid_owner();
-        let has_left = claim.journal.contains_key(&Milestone::Left);
-        !has_left && owner.is_some_and(|owner| owner.instance == view.me.instance)
+        claim.is_of(&view.me.instance) && !claim.has_noted(Milestone::Left)
     });
     let usable = mine.filter(|(id, _)| !is_elsewhere(view, *id));
     let held: Vec<_> = usable.map(|(id, (name, _))| (name, id)).collect();
@@ -64,15 +62,9 @@ pub fn held(view: View) -> Option<(ClaimName, ServerId)> {
 
 /// Whether this instance has released this id: its server left the ensemble.
 pub fn has_left(view: View, id: ServerId) -> bool {
-    let claims = view
-        .register()
-        .into_iter()
-        .flat_map(|r| r.of(Slot::Server(id)));
-    let mut released = claims.filter(|(_, c)| c.journal.contains_key(&Milestone::Left));
-    released.any(|(_, claim)| {
-        let owner = claim.valid_owner();
-        owner.is_some_and(|owner| owner.instance == view.me.instance)
-    })
+    let register = view.register().into_iter();
+    let mut mine = register.flat_map(|register| register.of_instance(&view.me.instance));
+    mine.any(|(name, claim)| name.slot == Slot::Server(id) && claim.has_noted(Milestone::Left))
 }
 
 fn is_elsewhere(view: View, id: ServerId) -> bool {

@@ -1,8 +1,8 @@
-//! From a claimed id to a voter.
+//! From a claimed id to a member.
 
 use super::formation::Founded;
 use super::view::View;
-use super::{acts, files, health, identity, membership, recovery, waits};
+use super::{acts, files, health, identity, recovery, seats, waits};
 use crate::model::claim::{ClaimName, Lineage, Milestone};
 use crate::model::ensemble::Ensemble;
 use crate::model::id::ServerId;
@@ -54,8 +54,8 @@ fn lacks_its_id_alone(view: View, founded: &Founded, id: ServerId) -> bool {
     let votes = file.is_some_and(|file| {
         file.voters().any(|s| s.id == id && s.is_at(view.address())) && !files::is_stale(view)
     });
-    let withdrawn = disk.identity.as_ref().is_some_and(|i| i.withdrawn);
-    disk.myid != Some(id) && disk.data && votes && !withdrawn && is_of(view, &founded.lineage, id)
+    let own = disk.data && is_of(view, &founded.lineage, id);
+    disk.myid != Some(id) && own && votes && !disk.is_withdrawn()
 }
 
 fn unseen_base(view: View) -> Waiting {
@@ -104,10 +104,8 @@ fn start_joiner(
     let files = files::prepare(view, id, &founded.lineage, &membership, &actions);
     actions.extend(files);
     let register = view.register().ok();
-    let journal = register
-        .and_then(|r| r.claims.get(&claim))
-        .map(|c| &c.journal);
-    if journal.is_none_or(|j| !j.contains_key(&Milestone::Started)) {
+    let claimed = register.and_then(|r| r.claims.get(&claim));
+    if claimed.is_none_or(|claimed| !claimed.has_noted(Milestone::Started)) {
         actions.push(Action::Journal {
             claim,
             milestone: Milestone::Started,
@@ -149,6 +147,16 @@ fn is_of(view: View, lineage: &Lineage, server: ServerId) -> bool {
     })
 }
 
+/// Whether a generation may have begun since the claims were read: somebody testified to the loss of the
+/// one that this server started to join. A voter that names an older one is no part of the new one
+/// when it comes back.
+fn may_be_of_a_later_generation(view: View, founded: &Founded) -> bool {
+    let generation = founded.lineage.generation;
+    let testimonies = view.register().into_iter().flat_map(|r| r.claims.values());
+    let mut testimonies = testimonies.filter_map(|claim| claim.testimony.as_ref());
+    !view.register_is_fresh() && testimonies.any(|said| said.generation >= generation)
+}
+
 fn running_joiner(view: View, founded: &Founded, id: ServerId) -> Plan {
     // It was started to join an ensemble that was founded anew since: it begins again, too.
     let identity = view.disk.identity.as_ref();
@@ -156,9 +164,23 @@ fn running_joiner(view: View, founded: &Founded, id: ServerId) -> Plan {
         return acts(Situation::Joining, vec![Action::StopServer], Next::Here);
     }
     let server = &view.snapshot.server;
-    if let (Some(serving), Some(committed)) = (server.serving(), view.committed_here()) {
+    let told = server.serving().zip(view.committed_here());
+    if let (Some((serving, committed)), Ok(fleet)) = (told, view.fleet()) {
         if serving.synced == Some(true) {
-            let add = membership::add(view, id, committed);
+            if may_be_of_a_later_generation(view, founded) {
+                let (whom, why) = (
+                    "CloudWatch Logs",
+                    "not read since this server synced, while the quorum was lost".to_owned(),
+                );
+                return waits(Situation::Synced, Waiting::Answer { whom, why });
+            }
+            let Some(add) = seats::add(view, fleet, id, committed) else {
+                let (whom, why) = (
+                    "the voters",
+                    "not asked since this server synced".to_owned(),
+                );
+                return waits(Situation::Synced, Waiting::Answer { whom, why });
+            };
             // What the peers told before is outdated by this very change.
             return acts(Situation::Synced, vec![add], Next::Everywhere);
         }

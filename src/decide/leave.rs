@@ -38,7 +38,7 @@ pub fn plan(view: View) -> Option<Plan> {
     let claim = held.map(|(claim, _)| claim);
     let joined = claim
         .and_then(|claim| register.claims.get(&claim))
-        .is_some_and(has_joined);
+        .is_some_and(|claim| claim.has_noted(Milestone::Joined));
     let mut plan = match (claim.zip(seat), is_listed(view, joined)) {
         (Some((claim, config)), _) => {
             let leaver = Leaver {
@@ -70,10 +70,6 @@ fn is_listed(view: View, joined: bool) -> bool {
     }
 }
 
-fn has_joined(claim: &Claim) -> bool {
-    claim.journal.contains_key(&Milestone::Joined)
-}
-
 /// A member that does not serve cannot take itself out. It goes on as ever, to come back first, for
 /// as long as the patience lasts.
 fn silent_member(view: View, claim: Option<ClaimName>, register: &Register) -> Option<Plan> {
@@ -82,7 +78,7 @@ fn silent_member(view: View, claim: Option<ClaimName>, register: &Register) -> O
         let why = "it holds no id".to_owned();
         return (view.service == Service::Stopped).then(|| let_go(view, why));
     };
-    if !claimed.journal.contains_key(&Milestone::Leaving) {
+    if !claimed.has_noted(Milestone::Leaving) {
         return Some(note_leaving(claim));
     }
     let left = left(view, claimed);
@@ -110,14 +106,17 @@ fn runs_unclaimed(view: View, claim: Option<ClaimName>) -> bool {
 /// any more, and looks again.
 fn is_in_doubt(view: View, claim: Option<ClaimName>, register: &Register) -> bool {
     let claim = claim.and_then(|claim| register.claims.get(&claim));
-    let noted = claim.is_none_or(|claim| claim.journal.contains_key(&Milestone::Leaving));
+    let noted = claim.is_none_or(|claim| claim.has_noted(Milestone::Leaving));
     view.snapshot.server.serving().is_some() && !noted
 }
 
 fn note_leaving(claim: ClaimName) -> Plan {
+    acts(Situation::Leaving, vec![leaving(claim)], Next::Everywhere)
+}
+
+fn leaving(claim: ClaimName) -> Action {
     let milestone = Milestone::Leaving;
-    let note = vec![Action::Journal { claim, milestone }];
-    acts(Situation::Leaving, note, Next::Everywhere)
+    Action::Journal { claim, milestone }
 }
 
 /// Not in the config, or no longer: stop, release the id, and let the group go on.
@@ -166,12 +165,8 @@ struct Leaver<'a> {
 impl Leaver<'_> {
     fn plan(&self) -> Plan {
         let mut plan = self.leave_or_wait();
-        if !self.claimed.journal.contains_key(&Milestone::Leaving) {
-            let note = Action::Journal {
-                claim: self.claim,
-                milestone: Milestone::Leaving,
-            };
-            plan.actions.insert(0, note);
+        if !self.claimed.has_noted(Milestone::Leaving) {
+            plan.actions.insert(0, leaving(self.claim));
             plan.next = Next::Everywhere;
         }
         plan
@@ -196,13 +191,18 @@ impl Leaver<'_> {
         acts(Situation::Leaving, vec![leave], Next::Everywhere)
     }
 
+    fn votes(&self) -> bool {
+        let mut voters = self.config.voters();
+        voters.any(|s| s.is_at(self.view.address()))
+    }
+
     /// Whether the other voters are a quorum of what remains; else, why not.
     fn can_be_spared(&self) -> Result<(), String> {
-        let here = |s: &&Server| s.is_at(self.view.address());
-        let (own, others): (Vec<_>, Vec<_>) = self.config.voters().partition(here);
-        if own.is_empty() {
+        if !self.votes() {
             return Ok(());
         }
+        let elsewhere = |s: &&Server| !s.is_at(self.view.address());
+        let others: Vec<_> = self.config.voters().filter(elsewhere).collect();
         if others.is_empty() {
             return Err("it is the only voter".to_owned());
         }
@@ -217,20 +217,16 @@ impl Leaver<'_> {
         }
     }
 
-    /// A newcomer that may take the place, where one is to take it.
+    /// An observer or a newcomer that may take the place, where a voter leaves one.
     fn successor(&self) -> Option<InstanceId> {
-        let after = self.config.voter_count() - 1;
-        let wanted = self
-            .fleet
-            .desired
-            .map_or(after + 1, |desired| desired as usize);
-        let outside = |address| self.config.at(address).is_none();
-        let mut newcomers = self
+        let wanted = self.view.policy.wanted_voters(self.fleet.desired);
+        let opens = self.votes() && self.config.voter_count() <= wanted;
+        let has_no_vote = |address| !self.config.voters().any(|s| s.is_at(address));
+        let mut others = self
             .fleet
             .instances
             .iter()
-            .filter(|(_, i)| i.is_staying() && i.address.is_some_and(outside));
-        let newcomer = newcomers.next().map(|(id, _)| id.clone());
-        newcomer.filter(|_| after < wanted)
+            .filter(|(_, i)| i.is_staying() && i.address.is_some_and(has_no_vote));
+        others.next().map(|(id, _)| id.clone()).filter(|_| opens)
     }
 }

@@ -7,6 +7,7 @@ mod budget;
 mod duties;
 pub mod evidence;
 pub mod fate;
+mod figures;
 mod files;
 mod formation;
 mod health;
@@ -20,6 +21,7 @@ pub mod overview;
 mod quorum;
 pub mod recovery;
 pub mod safety;
+mod seats;
 mod succession;
 pub mod survivors;
 pub mod view;
@@ -27,6 +29,7 @@ pub mod view;
 use crate::model::id::ServerId;
 use crate::model::plan::{Action, Next, Plan, Situation, Waiting};
 use crate::model::policy::Policy;
+use crate::model::server::Role;
 use crate::model::snapshot::{Service, Snapshot};
 
 use self::view::View;
@@ -34,7 +37,10 @@ use self::view::View;
 /// What this instance should do now.
 pub fn plan(snapshot: &Snapshot, policy: &Policy) -> Plan {
     match View::new(snapshot, policy) {
-        Ok(view) => hooks::attend(view, health::judge_disk(view, recognise(view))),
+        Ok(view) => {
+            let plan = health::judge_disk(view, recognise(view));
+            figures::attend(view, hooks::attend(view, plan))
+        }
         Err(waiting) => waits(Situation::Blind, waiting),
     }
 }
@@ -103,7 +109,8 @@ fn strangers(view: View) -> Option<Waiting> {
 }
 
 /// The id under which this instance is a member as far as its own disk and server can tell: its
-/// data is its own, and the config that counts (the serving server's, or else the file's) lists it.
+/// data is its own, and the config that counts (the serving server's, or else the file's) lists it: the
+/// file as a voter, since a joiner's own lists it as an observer before anybody has added it.
 fn own_member_id(view: View) -> Option<ServerId> {
     let identity = view.disk.identity.as_ref()?;
     let (config, serves) = match (view.service, view.committed_here()) {
@@ -114,11 +121,12 @@ fn own_member_id(view: View) -> Option<ServerId> {
     let same_id = serves || view.disk.myid == Some(identity.server);
     let own = identity.instance == view.me.instance && same_id;
     let listed = config.has(identity.server, view.address());
-    let voter = config.voters().any(|s| s.id == identity.server);
+    let role = config.get(identity.server).map(|s| s.role);
+    let counts = serves || role == Some(Role::Participant);
     let outlived = || formation::outlives(view, identity).is_some() || files::is_stale(view);
     let outlived = view.service == Service::Stopped && outlived();
     let gone = outlived || identity::has_left(view, identity.server);
-    let stays = voter && view.disk.data && !identity.withdrawn && !gone;
+    let stays = counts && view.disk.data && !identity.withdrawn && !gone;
     (own && listed && stays).then_some(identity.server)
 }
 

@@ -70,14 +70,14 @@ pub fn tell_of_emptied_disk(view: View) -> Option<Plan> {
     Some(acts(Situation::Joining, vec![testify], Next::Everywhere))
 }
 
-/// Takes back what this instance said of a generation that is served: its server is a part of it
-/// again, or is about to be. Who has withdrawn with its data stands by what it said.
+/// Takes back what this instance said of a generation that is served, or of a later one, where an old
+/// list of claims names the one before: its server is a part of it again, or is about to be. Who has
+/// withdrawn with its data stands by what it said; what was said of earlier ones is history.
 pub fn take_back(view: View, claim: ClaimName, generation: u32) -> Option<Action> {
     let claims = &view.register().ok()?.claims;
     let said = claims.get(&claim)?.testimony.as_ref()?;
-    let withdrawn = view.disk.identity.as_ref().is_some_and(|i| i.withdrawn);
-    let stands = withdrawn && view.disk.data;
-    (said.generation == generation && !stands).then_some(Action::TakeBack { claim })
+    let stands = view.disk.is_withdrawn() && view.disk.data;
+    (said.generation >= generation && !stands).then_some(Action::TakeBack { claim })
 }
 
 /// An ensemble that nobody is seen to serve, and this instance, which holds one of its ids.
@@ -126,12 +126,8 @@ impl<'a> Case<'a> {
 
     /// What an instance says of the newest generation.
     fn testimony_of(&self, owner: &Owner) -> Option<&'a Testimony> {
-        let claims = self.register.claims.values();
-        let mut theirs = claims.filter(|c| {
-            let named = c.valid_owner();
-            named.is_some_and(|named| named.instance == owner.instance)
-        });
-        let said = theirs.find_map(|claim| claim.testimony.as_ref());
+        let mut theirs = self.register.of_instance(&owner.instance);
+        let said = theirs.find_map(|(_, claim)| claim.testimony.as_ref());
         said.filter(|said| said.generation == self.marker.term)
     }
 
@@ -230,8 +226,12 @@ fn speak(case: &Case, me: &Survivor) -> Plan {
     let Some(testimony) = case.to_say(me) else {
         return go_on(case);
     };
-    let mut plan = go_on(&case.having_said(&testimony));
-    let claim = case.claim;
+    let (claim, withdrawn) = (case.claim, testimony.withdrawn);
+    // Its server is still up: who has taken a testimony back since may have joined it.
+    let goes_on = withdrawn || case.view.register_is_fresh();
+    let rest = goes_on.then(|| go_on(&case.having_said(&testimony)));
+    let mut plan =
+        rest.unwrap_or_else(|| acts(Situation::QuorumLost, Vec::new(), Next::Everywhere));
     plan.actions.insert(0, Action::Testify { claim, testimony });
     plan
 }
@@ -263,8 +263,7 @@ fn is_newer(view: View, generation: u32) -> bool {
 
 /// Whether this server is down, and will not start again by itself: without data it never does.
 fn is_withdrawn(view: View) -> bool {
-    let marked = view.disk.identity.as_ref().is_some_and(|i| i.withdrawn);
-    view.service == Service::Stopped && (marked || !view.disk.data)
+    view.service == Service::Stopped && (view.disk.is_withdrawn() || !view.disk.data)
 }
 
 /// The mark first: whoever finds it does not start the server again by itself.
@@ -344,8 +343,7 @@ fn ask(leader: &Survivor) -> Waiting {
 /// Whether this instance has data to begin a generation with: its own, of a server that was withdrawn
 /// from an older one.
 fn may_begin(view: View, id: ServerId) -> bool {
-    let withdrawn = view.disk.identity.as_ref().is_some_and(|i| i.withdrawn);
-    withdrawn && is_own(view, id) && view.disk.data
+    view.disk.is_withdrawn() && is_own(view, id) && view.disk.data
 }
 
 /// Whether this instance's data is a part of what the newest generation began with, so that it
@@ -355,17 +353,16 @@ pub fn keeps_data(view: View, lineage: &Lineage) -> bool {
         return false;
     };
     let history = |instance: &InstanceId| -> Option<History> {
-        let claims = register.claims.values();
-        let own = claims.filter(|c| c.valid_owner().is_some_and(|o| o.instance == *instance));
-        let testimonies = own.filter_map(|c| c.testimony.as_ref());
+        let own = register.of_instance(instance);
+        let testimonies = own.filter_map(|(_, claim)| claim.testimony.as_ref());
         testimonies
             .filter(|t| t.withdrawn)
             .max_by_key(|t| t.generation)?
             .history
     };
-    let withdrawn = view.disk.identity.as_ref().is_some_and(|i| i.withdrawn);
     match (history(&view.me.instance), history(&lineage.founder)) {
         (Some(mine), Some(theirs)) => {
+            let withdrawn = view.disk.is_withdrawn();
             withdrawn && view.disk.history == Some(mine) && mine.is_prefix_of(&theirs)
         }
         _ => false,

@@ -32,7 +32,7 @@ fn living<'a>(view: View<'a>) -> Option<Vec<&'a Claim>> {
             founder == owner && !marker.journal.is_empty()
         });
         let started = began || !claim.journal.is_empty();
-        let has_left = claim.journal.contains_key(&Milestone::Left);
+        let has_left = claim.has_noted(Milestone::Left);
         owned && !has_left && name.slot != Slot::Ensemble && started && !gone
     });
     Some(claims.map(|(_, claim)| claim).collect())
@@ -44,19 +44,16 @@ fn testimonies<'a>(view: View<'a>, before: &'a [Action]) -> Option<Vec<Option<&'
     Some(living.map(|claim| testimony(view, before, claim)).collect())
 }
 
-/// What the owner of a claim has said by then.
+/// What the owner of a claim has said by then. While its server is up, what this instance is about to
+/// say tells only of the present, and not of an older list of claims.
 pub fn testimony<'a>(view: View, before: &'a [Action], claim: &'a Claim) -> Option<&'a Testimony> {
     let now = before.iter().rev().find_map(|action| match action {
         Action::Testify { testimony, .. } => Some(testimony),
         _ => None,
     });
-    now.filter(|_| is_own(view, claim))
+    let counts = |said: &&Testimony| said.withdrawn || view.register_is_fresh();
+    now.filter(|said| claim.is_of(&view.me.instance) && counts(said))
         .or(claim.testimony.as_ref())
-}
-
-fn is_own(view: View, claim: &Claim) -> bool {
-    let owner = claim.valid_owner();
-    owner.is_some_and(|owner| owner.instance == view.me.instance)
 }
 
 /// Whether every one of them says that the quorum of the newest generation is lost.
@@ -98,13 +95,10 @@ pub fn nobody_is_about_to_begin(view: View) -> bool {
     let Some((name, marker, owner)) = register.of(Slot::Ensemble).rev().find_map(owned) else {
         return true;
     };
-    let mut claims = register.claims.values();
-    let declines = claims.any(|claim| {
-        let theirs = claim
-            .valid_owner()
-            .is_some_and(|o| o.instance == owner.instance);
+    let mut theirs = register.of_instance(&owner.instance);
+    let declines = theirs.any(|(_, claim)| {
         let said = claim.testimony.as_ref();
-        theirs && said.is_some_and(|t| t.generation == name.term && t.history.is_none())
+        said.is_some_and(|t| t.generation == name.term && t.history.is_none())
     });
     let gone = matches!(fate::of_owner(view, marker), Fate::Terminated(_));
     let mine = owner.instance == view.me.instance;
@@ -116,7 +110,8 @@ pub fn nobody_is_about_to_begin(view: View) -> bool {
 pub fn is_lawful(view: View, before: &[Action]) -> bool {
     let said: Option<Vec<&Testimony>> =
         testimonies(view, before).and_then(|said| said.into_iter().collect());
-    let mine = living(view).is_some_and(|all| all.into_iter().any(|claim| is_own(view, claim)));
+    let mine =
+        living(view).is_some_and(|all| all.into_iter().any(|claim| claim.is_of(&view.me.instance)));
     let Some(all) = said.filter(|_| mine) else {
         return false;
     };
@@ -131,9 +126,7 @@ pub fn begins(view: View) -> bool {
     let Some((name, marker)) = marker else {
         return false;
     };
-    let mine = marker
-        .valid_owner()
-        .is_some_and(|o| o.instance == view.me.instance);
+    let mine = marker.is_of(&view.me.instance);
     let Some(identity) = &view.disk.identity else {
         return false;
     };
@@ -148,15 +141,8 @@ pub fn is_part(view: View) -> bool {
     let (Some(register), Some(founder)) = (register, founder) else {
         return false;
     };
-    let began = |claim: &&Claim| {
-        let owner = claim.valid_owner();
-        owner.is_some_and(|owner| owner.instance == founder.instance) && claim.testimony.is_some()
-    };
-    let theirs = register
-        .claims
-        .values()
-        .find(began)
-        .and_then(|c| c.testimony.as_ref());
+    let mut theirs = register.of_instance(&founder.instance);
+    let theirs = theirs.find_map(|(_, claim)| claim.testimony.as_ref());
     let theirs: Option<History> = theirs.and_then(|t| t.history);
     match (view.disk.history, theirs) {
         (Some(mine), Some(theirs)) => mine.is_prefix_of(&theirs),

@@ -50,7 +50,7 @@ pub fn was_started(register: &Register, claim: &Claim) -> bool {
     };
     let mut founders = register.begun().filter_map(|(_, m)| m.owner.as_ref());
     let noted = !claim.journal.is_empty();
-    let has_left = claim.journal.contains_key(&Milestone::Left);
+    let has_left = claim.has_noted(Milestone::Left);
     !has_left && (noted || founders.any(|founder| founder.instance == owner.instance))
 }
 

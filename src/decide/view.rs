@@ -8,7 +8,7 @@ use crate::model::ensemble::Ensemble;
 use crate::model::fleet::{Fleet, Instance, Me};
 use crate::model::plan::Waiting;
 use crate::model::policy::Policy;
-use crate::model::probe::Probe;
+use crate::model::probe::{Probe, Serving};
 use crate::model::server::Server;
 use crate::model::snapshot::{Service, Snapshot};
 
@@ -81,6 +81,17 @@ impl<'a> View<'a> {
         }
     }
 
+    /// Whether the register was read since this instance's own server and disk were looked at in the
+    /// same look: what was said there is then as new as what is seen here.
+    pub fn register_is_fresh(&self) -> bool {
+        self.snapshot.register.at() >= self.snapshot.disk.at()
+    }
+
+    /// Whether the peers were asked in this very look.
+    pub fn peers_are_fresh(&self) -> bool {
+        self.snapshot.peers_asked >= self.snapshot.disk.at()
+    }
+
     /// The generation that the files here are of; 0 where there are none.
     pub fn generation(&self) -> u32 {
         let identity = self.disk.identity.as_ref();
@@ -117,13 +128,17 @@ impl<'a> View<'a> {
         self.snapshot.server.serving().is_some() || peers.any(|p| p.serving().is_some())
     }
 
+    /// What the server of a member answers, if it serves.
+    pub fn serving(&self, member: &Server) -> Option<&'a Serving> {
+        match member.is_at(self.address()) {
+            true => self.snapshot.server.serving(),
+            false => self.heard(member)?.serving(),
+        }
+    }
+
     /// Whether the server of a member answers that it serves.
     pub fn serves(&self, member: &Server) -> bool {
-        if member.is_at(self.address()) {
-            return self.snapshot.server.serving().is_some();
-        }
-        let heard = self.heard(member);
-        heard.is_some_and(|probe| probe.serving().is_some())
+        self.serving(member).is_some()
     }
 
     /// The committed config that changes go out from: the newest told, while the own server serves

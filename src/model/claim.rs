@@ -128,6 +128,15 @@ impl Register {
         self.of(slot).next_back()
     }
 
+    /// The claims that bind this instance: whose records name it, and were taken in time.
+    pub fn of_instance<'a, 'b>(
+        &'a self,
+        instance: &'b InstanceId,
+    ) -> impl DoubleEndedIterator<Item = (ClaimName, &'a Claim)> + use<'a, 'b> {
+        let claims = self.claims.iter().map(|(name, claim)| (*name, claim));
+        claims.filter(|(_, claim)| claim.is_of(instance))
+    }
+
     /// Whether an operator has given leave, on any instance, to recover this generation.
     pub fn allows(&self, generation: u32) -> bool {
         self.claims.values().any(|c| c.leave == Some(generation))
@@ -186,6 +195,17 @@ impl Claim {
         let delay = owner.written.duration_since(self.created);
         (delay <= OWNER_RECORD_LIMIT).then_some(owner)
     }
+
+    /// Whether it binds this instance.
+    pub fn is_of(&self, instance: &InstanceId) -> bool {
+        let owner = self.valid_owner();
+        owner.is_some_and(|owner| owner.instance == *instance)
+    }
+
+    /// Whether its journal has this milestone.
+    pub fn has_noted(&self, milestone: Milestone) -> bool {
+        self.journal.contains_key(&milestone)
+    }
 }
 
 /// The first event of a claim's stream: who holds it.
@@ -212,7 +232,7 @@ pub struct Owner {
 pub enum Milestone {
     /// The server is about to be started for the first time: from here on its disk may hold data.
     Started,
-    /// The server has become a voter.
+    /// The server has become a member, as a voter or as an observer.
     Joined,
     /// The instance is about to go: a newcomer may take its server's place.
     Leaving,

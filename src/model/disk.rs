@@ -44,6 +44,14 @@ pub struct Disk {
     pub written: Option<Timestamp>,
 }
 
+impl Disk {
+    /// Whether the server here was withdrawn: see [`Identity::withdrawn`].
+    pub fn is_withdrawn(&self) -> bool {
+        let identity = self.identity.as_ref();
+        identity.is_some_and(|identity| identity.withdrawn)
+    }
+}
+
 /// A server that does not serve although it could: since when that is known, and what was tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stuck {

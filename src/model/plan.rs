@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::claim::{ClaimName, Milestone, Slot};
 use super::disk::{Identity, Stuck};
 use super::ensemble::Ensemble;
+use super::figures::Figures;
 use super::fleet::Transition;
 use super::history::Testimony;
 use super::id::{ConfigVersion, InstanceId, ServerId};
@@ -154,16 +155,18 @@ pub enum Action {
     StartServer,
     /// Stop ZooKeeper.
     StopServer,
-    /// Add this server as a voter and remove another, in one transaction.
+    /// Add this server as a voter or as an observer, and remove another, in one transaction.
     AddServer {
         /// The newcomer.
         server: Server,
-        /// The voter whose place it takes, whose termination is proven.
+        /// The member whose place it takes: one that is proven terminated, or a voter that is leaving
+        /// or gives way, so that its zone no longer holds a majority.
         remove: Option<ServerId>,
         /// The config that was seen.
         expected: ConfigVersion,
     },
-    /// Remove members whose termination is proven, or this server, which is leaving.
+    /// Remove members whose termination is proven, or this server: it is leaving, or it changes
+    /// from an observer to a voter or back.
     RemoveServers {
         /// Their ids.
         servers: BTreeSet<ServerId>,
@@ -196,6 +199,11 @@ pub enum Action {
     ReportUnhealthy {
         /// What cannot be mended here.
         why: String,
+    },
+    /// Publish figures of the ensemble.
+    PublishFigures {
+        /// The figures.
+        figures: Figures,
     },
 }
 
@@ -272,6 +280,11 @@ pub enum Waiting {
     Replacement {
         /// The voter.
         server: ServerId,
+        /// Its instance.
+        instance: InstanceId,
+    },
+    /// Another observer, or a newcomer, to become a voter in an open place.
+    Candidate {
         /// Its instance.
         instance: InstanceId,
     },

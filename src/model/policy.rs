@@ -17,6 +17,9 @@ pub struct Policy {
     pub client_bind: ClientBind,
     /// Pruning never leaves fewer voters than this.
     pub floor: usize,
+    /// The most voters that there are to be; an odd number.
+    #[serde(default = "voters")]
+    pub voters: usize,
     /// What to do when every copy of the data is provably gone.
     pub when_all_is_lost: WhenAllIsLost,
     /// Who begins the recovery of a quorum that is lost for good.
@@ -44,6 +47,14 @@ pub struct Policy {
     /// How long ago an instance must have been recorded for its absence from a complete answer
     /// to prove its termination.
     pub absence_proof: Duration,
+    /// Whether the agent beside the leader publishes figures.
+    #[serde(default)]
+    pub figures: bool,
+}
+
+/// Five survive the loss of two; with each further one, every write waits for one more disk.
+fn voters() -> usize {
+    5
 }
 
 /// Long enough for a replacement to boot and to sync, well below a hook's limits.
@@ -57,6 +68,17 @@ fn restart_after() -> Duration {
 }
 
 impl Policy {
+    /// How many voters there are to be where a group is to have `desired` instances (as many as
+    /// there are, where nobody says): the largest odd number that this and [`Policy::voters`] allow,
+    /// since an even one survives no more losses than the odd one below it. The floor goes first: two
+    /// instances under a floor of three both vote, since one voter alone would have the only copy.
+    pub fn wanted_voters(&self, desired: Option<u32>) -> usize {
+        let most = desired.map_or(self.voters, |desired| self.voters.min(desired as usize));
+        let most = most.max(1);
+        let odd = most - (most + 1) % 2;
+        odd.max(self.floor.min(most))
+    }
+
     /// The line of server `id` at `address`, as a voter.
     pub fn server(&self, id: ServerId, address: IpAddr) -> Server {
         let bind = match self.client_bind {

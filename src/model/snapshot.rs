@@ -98,6 +98,13 @@ pub struct Snapshot {
     pub server: Probe,
     /// What the other instances' servers answer.
     pub peers: BTreeMap<InstanceId, Probe>,
+    /// When they were asked; a look at this instance alone keeps what was heard before.
+    #[serde(default)]
+    pub peers_asked: Option<Timestamp>,
+    /// When this process last published figures, or began to be one that would. Absent for who only
+    /// looks: that is never the one to publish.
+    #[serde(default)]
+    pub published: Option<Timestamp>,
 }
 
 fn unasked<T>() -> Answer<T> {

@@ -15,6 +15,7 @@ use crate::host::files;
 use crate::model::claim::{ClaimName, Milestone};
 use crate::model::disk::{Identity, Stuck};
 use crate::model::ensemble::Ensemble;
+use crate::model::figures::Figures;
 use crate::model::fleet::Me;
 use crate::model::history::Testimony;
 use crate::model::id::{ConfigVersion, ServerId};
@@ -83,6 +84,7 @@ pub async fn apply(world: &mut RealWorld, action: &Action) -> Applied {
             protected,
         } => world.protect(instances, *protected).await,
         Action::ReportUnhealthy { why: _ } => world.report_unhealthy().await,
+        Action::PublishFigures { figures } => world.publish(figures).await,
     }
 }
 
@@ -183,6 +185,16 @@ impl RealWorld {
         let tags: BTreeMap<String, String> = tags.collect();
         tags::set(&self.elsewhere.aws()?.configuration, &me, &tags).await?;
         self.elsewhere.heard.note_tags(&me, tags);
+        Ok(Outcome::Done)
+    }
+
+    /// One attempt for each time that it is due: who cannot publish has other things to do.
+    async fn publish(&mut self, figures: &Figures) -> Applied {
+        self.published = Some(clock::now());
+        let me = self.known_me()?.instance;
+        let aws = self.elsewhere.aws()?;
+        let log = aws.figures.as_ref().ok_or("no log group is set")?;
+        log.write(&me, figures).await?;
         Ok(Outcome::Done)
     }
 

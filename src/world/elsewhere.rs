@@ -5,12 +5,14 @@ use std::time::{Duration, Instant};
 
 use super::answer;
 use crate::agent::{Heard, chain};
+use crate::aws::figures::FigureLog;
 use crate::aws::fleet::{Reader, Scheme, group_of};
 use crate::aws::group::Group;
 use crate::aws::register::Log;
 use crate::aws::{Access, AwsError, Metadata, SdkConfig, configure, imds};
 use crate::clock;
 use crate::config::{self, Settings};
+use crate::model::ensemble::Ensemble;
 use crate::model::fleet::Me;
 use crate::model::probe::Probe;
 use crate::model::snapshot::Answer;
@@ -21,7 +23,8 @@ use crate::zookeeper::four_letter::{Depth, probe};
 pub struct Elsewhere {
     aws: Option<Aws>,
     pub heard: Heard,
-    /// Whether this instance's server was a serving member when it was last looked.
+    /// Whether this instance's server was a serving voter when it was last looked. An observer may
+    /// take the place of one that notes that it leaves.
     settled: bool,
     /// From when on time is counted here.
     beginning: Instant,
@@ -33,6 +36,8 @@ pub struct Aws {
     pub configuration: SdkConfig,
     pub scheme: Scheme,
     pub log: Log,
+    /// Where figures go, if they are published.
+    pub figures: Option<FigureLog>,
     reader: Reader,
 }
 
@@ -58,7 +63,8 @@ impl Elsewhere {
         no_older_than: Duration,
     ) {
         let config = own.ensemble();
-        self.settled = config.is_some_and(|config| config.at(me.address).is_some());
+        let votes = |config: &Ensemble| config.voters().any(|s| s.is_at(me.address));
+        self.settled = config.is_some_and(votes);
         let now = self.beginning.elapsed();
         let wanted = (
             self.heard.wants_fleet(now, no_older_than),
@@ -117,6 +123,7 @@ impl Elsewhere {
     /// All at once, each within its deadline.
     async fn ask_peers(&mut self, settings: &Settings) {
         let deadline = settings.pace.probe_deadline;
+        self.heard.peers_asked = Some(clock::now());
         let mut asked = tokio::task::JoinSet::new();
         for (id, address) in self.heard.addresses() {
             let id = id.clone();
@@ -152,10 +159,13 @@ impl Aws {
             Scheme::Tags { value, .. } => value,
         };
         let log = Log::new(&configuration, settings.log_group(name));
+        let figures = settings.metrics_log_group(name);
+        let figures = figures.map(|group| FigureLog::new(&configuration, group, name.clone()));
         Ok(Aws {
             configuration,
             scheme,
             log,
+            figures,
             reader,
         })
     }

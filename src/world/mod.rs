@@ -51,6 +51,8 @@ pub struct RealWorld {
     me: Option<Me>,
     elsewhere: Elsewhere,
     claiming: BTreeMap<ClaimName, Instant>,
+    /// When figures were last published; absent for those who only look.
+    published: Option<Timestamp>,
     ready: bool,
 }
 
@@ -113,6 +115,7 @@ impl RealWorld {
             metadata: imds::client().map_err(StartError::Aws)?,
             elsewhere: Elsewhere::default(),
             claiming: BTreeMap::new(),
+            published: (secrecy == Secrecy::Required).then(clock::now),
             me: None,
             ready: false,
             settings,
@@ -221,6 +224,8 @@ impl agent::World for RealWorld {
             running_since,
             server,
             peers: self.elsewhere.heard.peers.clone(),
+            peers_asked: self.elsewhere.heard.peers_asked,
+            published: self.published,
         }
     }
 

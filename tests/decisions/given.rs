@@ -15,6 +15,7 @@ use zk_bootstrap::model::id::{ConfigVersion, InstanceId, ServerId, Zxid};
 use zk_bootstrap::model::plan::Plan;
 use zk_bootstrap::model::policy::Policy;
 use zk_bootstrap::model::probe::{Mode, Probe, Serving};
+use zk_bootstrap::model::server::Role;
 use zk_bootstrap::model::snapshot::{Answer, Service, Snapshot};
 
 /// The time of every look.
@@ -102,10 +103,12 @@ pub fn given(me: char, peers: &str) -> Given {
         disk: known(Disk::default()),
         service: known(Service::Stopped),
         running_since: None,
+        published: None,
         server: Probe::Unreachable {
             why: "connection refused".to_owned(),
         },
         peers: BTreeMap::new(),
+        peers_asked: Some(noon()),
     };
     Given {
         snapshot,
@@ -130,6 +133,17 @@ pub fn config(members: &[(u8, char)]) -> Ensemble {
         version: ConfigVersion(0x1_0000_0003),
         ..Ensemble::unversioned(servers)
     }
+}
+
+/// The same, with these servers as observers.
+pub fn observed(members: &[(u8, char)], observers: &[(u8, char)]) -> Ensemble {
+    let mut ensemble = config(members);
+    for (n, at) in observers {
+        let server = policy().server(id(*n), address(*at));
+        let observer = server.with_role(Role::Observer);
+        ensemble.servers.insert(id(*n), observer);
+    }
+    ensemble
 }
 
 pub fn serving(mode: Mode, ensemble: Ensemble) -> Probe {
@@ -298,6 +312,25 @@ impl Given {
         let name: ClaimName = name.parse().expect("the name of a claim");
         let claims = &mut value(&mut self.snapshot.register).claims;
         claims.get_mut(&name).expect("a claim").testimony = Some(testimony);
+        self
+    }
+
+    /// The instances `a`, `b`, … are in the zones of these letters.
+    pub fn zones(mut self, zones: &str) -> Self {
+        let zone_of = |letter: char| {
+            let place = (letter as u8 - b'a') as usize;
+            let zone = zones.chars().nth(place).expect("a zone for each instance");
+            format!("eu-west-1{zone}")
+        };
+        let letter = |instance: &InstanceId| instance.as_str().chars().last().expect("a letter");
+        for (id, instance) in &mut value(&mut self.snapshot.fleet).instances {
+            instance.zone = zone_of(letter(id));
+        }
+        let claims = value(&mut self.snapshot.register).claims.values_mut();
+        for owner in claims.filter_map(|claim| claim.owner.as_mut()) {
+            owner.zone = zone_of(letter(&owner.instance));
+        }
+        value(&mut self.snapshot.me).zone = zone_of(self.me);
         self
     }
 

@@ -5,7 +5,7 @@ use zk_bootstrap::decide::safety;
 use zk_bootstrap::model::claim::Milestone::{Joined, Leaving, Left, Started};
 use zk_bootstrap::model::disk::Disk;
 use zk_bootstrap::model::fleet::{Fleet, Hook, InstanceState, Lifecycle, Notice, Transition};
-use zk_bootstrap::model::plan::{Action, Situation};
+use zk_bootstrap::model::plan::{Action, Plan, Situation};
 use zk_bootstrap::model::probe::{Mode, Probe};
 use zk_bootstrap::model::snapshot::Answer;
 
@@ -52,7 +52,7 @@ fn one_of_three(mode: Mode) -> Given {
         .peer('c', serving(Mode::Follower, config(&THREE)))
 }
 
-/// Member 1 of four that serve, on `a`, in a group that is to have three.
+/// Voter 1 of four that serve, on `a`, in a group that is to have three.
 fn one_too_many() -> Given {
     given('a', "abcd")
         .three_joined()
@@ -290,6 +290,30 @@ fn voters_are_protected_while_none_can_be_spared_and_no_longer() {
     broken
         .with(|_, policy| policy.protect_voters = false)
         .prints("situation: a serving member\nnothing to do");
+}
+
+/// Else a group of two would never become one of one.
+#[test]
+fn of_two_voters_that_serve_the_group_may_choose_when_it_wants_one() {
+    let two = config(&[(1, 'a'), (2, 'b')]);
+    let wants = |desired| {
+        given('a', "ab")
+            .claim("ensemble", 'a', &[Started])
+            .claim("1", 'a', &[Started, Joined])
+            .claim("2", 'b', &[Started, Joined])
+            .files_of(1, &[(1, 'a'), (2, 'b')])
+            .tagged(1)
+            .runs(serving(Mode::Leader, two.clone()))
+            .peer('b', serving(Mode::Follower, two.clone()))
+            .fleet(|fleet| fleet.desired = Some(desired))
+            .with(|_, policy| (policy.floor, policy.voters) = (1, 2))
+    };
+    wants(1).prints("situation: a serving member\nnothing to do");
+    let protects = |plan: &Plan| {
+        let mut actions = plan.actions.iter();
+        actions.any(|action| matches!(action, Action::Protect { .. }))
+    };
+    assert!(protects(&wants(1).peer('b', Probe::NotServing).plan()));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod disks;
 mod evidence;
+mod figures;
 mod founding;
 mod given;
 mod health;
@@ -10,3 +11,4 @@ mod leaving;
 mod membership;
 mod recovery;
 mod safety;
+mod seats;

@@ -81,6 +81,7 @@ fn a_synced_joiner_is_added_in_one_conditional_reconfig() {
         .claim("4", 'd', &[])
         .files_of(4, &THREE)
         .runs(serving(Mode::Follower, config(&THREE)))
+        .fleet(|fleet| fleet.desired = Some(5))
         .prints(
             "situation: synced, not yet a member
              1. reconfig at version 100000003: add server.4=10.0.0.4:2888:3888:participant;2181",
@@ -115,7 +116,8 @@ fn nobody_is_removed_while_the_answer_is_throttled_or_the_instance_is_merely_sto
         .three_joined()
         .claim("4", 'd', &[])
         .files_of(4, &THREE)
-        .runs(serving(Mode::Follower, config(&THREE)));
+        .runs(serving(Mode::Follower, config(&THREE)))
+        .fleet(|fleet| fleet.desired = Some(5));
     for state in [
         InstanceState::Stopped,
         InstanceState::Stopping,
@@ -181,6 +183,7 @@ fn a_joiner_whose_server_missed_a_change_is_added_at_the_version_that_its_peers_
         .files_of(4, &THREE)
         .runs(serving(Mode::Follower, config(&[(1, 'a'), (2, 'b')])))
         .peer('a', serving(Mode::Leader, newer))
+        .fleet(|fleet| fleet.desired = Some(5))
         .prints(
             "situation: synced, not yet a member
              1. reconfig at version 100000017: add server.4=10.0.0.4:2888:3888:participant;2181",

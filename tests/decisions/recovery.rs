@@ -1,3 +1,4 @@
+use jiff::ToSpan;
 use zk_bootstrap::model::claim::Milestone::{Joined, Started};
 use zk_bootstrap::model::disk::Disk;
 use zk_bootstrap::model::fleet::InstanceState;
@@ -46,6 +47,22 @@ fn the_only_survivor_says_that_the_quorum_is_lost_and_stops_its_server_for_good(
          3. stop ZooKeeper
          warning: 2 of 3 voters are terminated (server 2 on i-0000000b, server 3 on i-0000000c): what was acknowledged by them alone is gone",
     );
+}
+
+/// Who had lost its data may have taken that back since, and have joined this very server.
+#[test]
+fn with_a_list_of_claims_that_is_older_than_the_look_it_only_says_so() {
+    let heard_before = one_of_three().runs(not_serving()).with(|snapshot, _| {
+        if let Answer::Known { at, .. } = &mut snapshot.register {
+            *at -= 1.second();
+        }
+    });
+    let said = "situation: the quorum is lost for good
+         1. testify in log stream 1: the quorum of generation 1 is lost
+         warning: 2 of 3 voters are terminated (server 2 on i-0000000b, server 3 on i-0000000c): what was acknowledged by them alone is gone";
+    heard_before.clone().prints(said);
+    let stops = one_of_three().runs(not_serving()).plan().actions;
+    refused(&heard_before, stops, "every survivor says");
 }
 
 #[test]
@@ -355,6 +372,26 @@ fn who_joins_after_all_takes_back_that_it_has_withdrawn() {
 }
 
 #[track_caller]
+/// Its list of claims has that testimony already, and not the record of the marker that it is of.
+#[test]
+fn who_joins_takes_back_what_it_said_of_a_generation_later_than_its_list_of_claims_has() {
+    let joiner = given('c', "abc")
+        .three_joined()
+        .testifies("3", &THREE, None)
+        .with(|snapshot, _| {
+            let Answer::Known { value, .. } = &mut snapshot.register else {
+                panic!("a register")
+            };
+            let claims = value.claims.values_mut();
+            let said = claims.filter_map(|claim| claim.testimony.as_mut());
+            said.for_each(|testimony| testimony.generation = 2);
+        })
+        .peer('a', serving(Mode::Leader, config(&THREE)));
+    let claim = "3".parse().expect("a claim");
+    let plan = joiner.plan();
+    assert!(plan.actions.contains(&Action::TakeBack { claim }), "{plan}");
+}
+
 fn refused(given: &Given, actions: Vec<Action>, rule: &str) {
     let mut plan = given.plan();
     plan.actions = actions;
@@ -398,7 +435,7 @@ fn the_checker_knows_the_rules_of_recovery_by_itself() {
         "every survivor says",
     );
     let serves = two_of_five('a').runs(serving(Mode::Leader, config(&FIVE)));
-    refused(&serves, vec![Action::StopServer], "serving voter");
+    refused(&serves, vec![Action::StopServer], "serving member");
 }
 
 #[test]

@@ -72,7 +72,7 @@ fn empty_answers_from_aws_remove_nobody_not_even_one_who_is_silent() {
     assert_eq!(now.expect("a config"), before);
     world.at(&silent).thaw();
     world.cloud.tell("clear_faults", json!({}));
-    assert_eq!(world.await_ensemble(LATE).voters.len(), 4);
+    assert_eq!(world.await_ensemble(LATE).observers.len(), 1);
     world.assert_nothing_lost(&writer.finish());
 }
 
@@ -170,6 +170,6 @@ fn another_group_in_the_register_stops_the_agents_with_a_remedy_and_no_server() 
 
     let stream = json!({ "group": GROUP, "stream": "9" });
     world.cloud.tell("delete_stream", stream);
-    assert_eq!(world.await_ensemble(SOON).voters.len(), 4);
+    assert_eq!(world.await_ensemble(SOON).observers.len(), 1);
     world.assert_nothing_lost(&writer.finish());
 }

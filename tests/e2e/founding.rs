@@ -64,7 +64,7 @@ fn instances_that_come_one_after_the_other_become_one_ensemble() {
 }
 
 #[test]
-fn an_ensemble_of_three_grows_to_four_and_five() {
+fn an_ensemble_of_three_grows_to_four_with_an_observer_and_to_five_voters() {
     let mut world = world("127.41.4", 3);
     let writer = world.writer();
     let three = world.await_ensemble(SOON);
@@ -77,6 +77,10 @@ fn an_ensemble_of_three_grows_to_four_and_five() {
         let kept = |id: &u8| after.voters.get(id) == before.voters.get(id);
         assert!(before.voters.keys().all(kept), "{before:?} {after:?}");
     }
+    let counts = [&three, &four, &five].map(|c| (c.voters.len(), c.observers.len()));
+    assert_eq!(counts, [(3, 0), (3, 1), (5, 0)]);
+    let (id, address) = four.observers.first_key_value().expect("an observer");
+    assert_eq!(five.voters.get(id), Some(address), "it keeps its id");
     writer.await_more(20, SOON);
     world.assert_nothing_lost(&writer.finish());
 }
@@ -103,7 +107,8 @@ fn a_newcomer_that_reaches_nobody_founds_no_second_ensemble() {
 fn nine_instances_at_once_get_nine_ids_and_become_one_ensemble() {
     let mut world = world("127.41.7", 9);
     let writer = world.writer();
-    assert_eq!(world.await_ensemble(LATE).voters.len(), 9);
+    let config = world.await_ensemble(LATE);
+    assert_eq!((config.voters.len(), config.observers.len()), (5, 4));
     writer.await_more(20, SOON);
     world.assert_nothing_lost(&writer.finish());
     let calls = world.cloud.calls();

@@ -72,7 +72,7 @@ fn left(world: &mut World) -> BTreeSet<String> {
 }
 
 #[test]
-fn a_newcomer_goes_into_service_only_as_a_voter() {
+fn a_newcomer_goes_into_service_only_as_a_member() {
     let mut world = world("127.46.1", 3);
     let writer = world.writer();
     world.await_ensemble(SOON);
@@ -96,9 +96,10 @@ fn a_newcomer_goes_into_service_only_as_a_voter() {
     }
     world.await_lifecycle(&newcomer, Some("InService"), LATE);
     let address = world.at(&newcomer).address;
-    let voters = config(&mut world, std::slice::from_ref(&newcomer)).addresses();
-    assert!(voters.contains(&address), "{voters:?}");
-    assert_eq!(world.await_ensemble(SOON).voters.len(), 4);
+    let members = config(&mut world, std::slice::from_ref(&newcomer)).members();
+    assert!(members.contains(&address), "{members:?}");
+    let config = world.await_ensemble(SOON);
+    assert_eq!((config.voters.len(), config.observers.len()), (3, 1));
     writer.await_more(20, SOON);
     world.assert_nothing_lost(&writer.finish());
 }
@@ -135,7 +136,7 @@ fn a_group_that_scales_in_spares_the_protected_and_the_other_server_leaves_first
 
 #[test]
 fn a_leader_that_is_to_go_hands_over_first() {
-    let mut world = held_at_the_end("127.46.3", 4);
+    let mut world = held_at_the_end("127.46.3", 5);
     let writer = world.writer();
     world.await_ensemble(SOON);
     let leader = world.leader();

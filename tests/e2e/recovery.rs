@@ -87,6 +87,12 @@ fn the_last_one_of_three_begins_anew_with_zookeeper_3_9_5_too() {
     one_of_three("127.44.12", release);
 }
 
+/// An even number of voters, of which two are no quorum.
+fn of_four_voters(image: Image) -> Image {
+    let settings = image.settings.clone() + "[policy]\nfloor = 4\n";
+    Image { settings, ..image }
+}
+
 fn one_of_three(net: &str, zookeeper: PathBuf) {
     let image = Image {
         zookeeper,
@@ -139,7 +145,7 @@ fn of_two_survivors_of_five_the_more_advanced_leads_and_all_servers_agree() {
 
 #[test]
 fn a_survivor_without_its_agent_is_waited_for_by_name() {
-    let mut world = world("127.44.14", 4);
+    let mut world = world_of("127.44.14", 4, of_four_voters(image()));
     let writer = world.writer();
     world.await_ensemble(SOON);
     let leader = world.leader();
@@ -208,7 +214,7 @@ const KILLS: u32 = 3;
 #[test]
 fn survivors_that_are_killed_or_rebooted_at_random_moments_of_a_recovery_finish_it() {
     // Killed between the marker and its record: it is nobody's, for its grace.
-    let mut world = world_of("127.44.16", 4, impatient());
+    let mut world = world_of("127.44.16", 4, of_four_voters(impatient()));
     let writer = world.writer();
     for round in 0..3 {
         println!("round {round}");
@@ -245,7 +251,7 @@ fn survivors_that_are_killed_or_rebooted_at_random_moments_of_a_recovery_finish_
 /// No writer while it begins: what it alone acknowledges goes with it.
 #[test]
 fn a_survivor_that_is_terminated_while_it_begins_anew_is_succeeded_by_the_other() {
-    let mut world = world("127.44.19", 4);
+    let mut world = world_of("127.44.19", 4, of_four_voters(image()));
     let writer = world.writer();
     world.await_ensemble(SOON);
     let leader = world.leader();

@@ -55,6 +55,16 @@ impl Drop for Turn {
     }
 }
 
+/// The agents never need a right that `iam-policy` does not grant.
+impl Drop for Stage {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            let denied = self.world.cloud.tell("denied", json!({}));
+            assert_eq!(denied, json!({}), "denied for want of a right");
+        }
+    }
+}
+
 impl Deref for Stage {
     type Target = World;
     fn deref(&self) -> &World {
@@ -97,6 +107,16 @@ pub fn world_of(net: &str, size: usize, image: Image) -> Stage {
         world: World::start(net, size, image),
         _turn: turn,
     }
+}
+
+/// A world of the shipped template's stack with these parameters, all instances booting at once.
+pub fn stack(net: &str, image: Image, parameters: Value) -> Stage {
+    let turn = Turn::take();
+    let mut world = World::of_stack(net, image, parameters);
+    for instance in world.instances() {
+        instance.start_agent();
+    }
+    Stage { world, _turn: turn }
 }
 
 /// Waits until an instance's agent has looked at AWS so many times more.

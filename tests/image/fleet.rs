@@ -55,12 +55,10 @@ impl Fleet {
             "mount",
             &["-t", "tmpfs", "tmpfs", &disks.display().to_string()],
         );
-        let arguments = json!({
-            "net": NET, "endpoint": BRIDGE, "machines": true, "namespaces": NAMESPACES,
-        });
+        let arguments = json!({ "endpoint": BRIDGE, "namespaces": NAMESPACES });
         let log = bake::kept().join("cloud.log");
         Fleet {
-            cloud: Cloud::start_with(bake::project(), arguments, &log),
+            cloud: Cloud::start_with(bake::project(), NET, &log, arguments),
             image: bake::layers(),
             writer: None,
             members: BTreeMap::new(),
@@ -150,7 +148,7 @@ impl Fleet {
         let config = within(SOON, || {
             self.sync();
             let addresses = self.addresses();
-            (addresses.len() == SIZE).then(|| client::agreed(&addresses))?
+            (addresses.len() == SIZE).then(|| client::agreed(&addresses, SIZE))?
         });
         config.expect("an ensemble of all instances")
     }

@@ -95,8 +95,10 @@ impl Eyes {
             disk: known(self.disk(state, m)),
             service: known(known_service),
             running_since: None,
+            published: None,
             server: self.probe(state, m),
             peers: peers.collect(),
+            peers_asked: Some(ago(0)),
         }
     }
 

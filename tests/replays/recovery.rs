@@ -1,7 +1,7 @@
 //! A quorum that is lost for good, a disk that is emptied, and the end of everything.
 
 use crate::recorder::{act_once, claim, record, records, settle};
-use crate::stage::{SOON, image, world, world_of};
+use crate::stage::{SOON, image, world_of};
 use crate::world::World;
 use crate::world::instance::Image;
 use crate::world::wait::wait_for;
@@ -10,7 +10,16 @@ use crate::world::wait::wait_for;
 #[test]
 #[ignore = "records anew"]
 fn record_a_recovery() {
-    let mut world = world("127.47.3", 4);
+    // Four voters, of which two are no quorum.
+    let settings = "[policy]\nfloor = 4\n".to_owned();
+    let mut world = world_of(
+        "127.47.3",
+        4,
+        Image {
+            settings,
+            ..image()
+        },
+    );
     world.await_ensemble(SOON);
     settle(&mut world);
     world.instances().for_each(|each| each.kill_agent());

@@ -5,6 +5,7 @@ use std::fmt;
 
 use zk_bootstrap::model::claim::Slot;
 use zk_bootstrap::model::plan::{Action, Plan, Situation};
+use zk_bootstrap::model::server::Role;
 
 #[derive(Debug, Default)]
 pub struct Coverage {
@@ -70,7 +71,7 @@ const SITUATIONS: [Situation; 15] = [
 ];
 
 /// Every kind of action there is.
-const ACTIONS: [&str; 21] = [
+const ACTIONS: [&str; 24] = [
     "create the log group",
     "claim",
     "journal",
@@ -90,7 +91,10 @@ const ACTIONS: [&str; 21] = [
     "note that it serves again",
     "start",
     "stop",
-    "add a server",
+    "add a voter",
+    "add a voter in place of another",
+    "add an observer",
+    "remove a server",
     "remove servers",
 ];
 
@@ -120,12 +124,18 @@ fn kind(action: &Action) -> &'static str {
         Action::NoteStuck { .. } => "note that it is stuck",
         Action::StartServer => "start",
         Action::StopServer => "stop",
-        Action::AddServer { .. } => "add a server",
+        Action::AddServer { server, remove, .. } => match (server.role, remove) {
+            (Role::Observer, _) => "add an observer",
+            (Role::Participant, None) => "add a voter",
+            (Role::Participant, Some(_)) => "add a voter in place of another",
+        },
+        Action::RemoveServers { servers, .. } if servers.len() == 1 => "remove a server",
         Action::RemoveServers { .. } => "remove servers",
         Action::AwaitCommit => "await a commit",
         Action::CompleteHook { .. } => "complete a hook",
         Action::Heartbeat { .. } => "send a heartbeat",
         Action::Protect { .. } => "protect",
         Action::ReportUnhealthy { .. } => "report itself",
+        Action::PublishFigures { .. } => "publish figures",
     }
 }

@@ -67,6 +67,7 @@ pub async fn look(heard: &mut Heard, region: &Shared, m: usize, limit: Duration)
         (id.clone(), probe)
     });
     heard.peers = probes.collect();
+    heard.peers_asked = Some(region.at(region.now));
 }
 
 fn unreachable(why: &str) -> Probe {
@@ -116,6 +117,11 @@ impl Region {
         }
         let config = Rc::clone(&server.config);
         let leads = matches!(server.phase, Phase::Leading(_));
+        let mode = match leads {
+            true => Mode::Leader,
+            false if self.observes(m) => Mode::Observer,
+            false => Mode::Follower,
+        };
         let tells = !self.chance(self.weather.deaf);
         let synced = match self.rng.u8(..20) {
             0 => Some(false),
@@ -123,7 +129,7 @@ impl Region {
             _ => Some(true),
         };
         Probe::Serving(Serving {
-            mode: if leads { Mode::Leader } else { Mode::Follower },
+            mode,
             zxid: Zxid(self.machines[m].disk.store.last()),
             release: "3.9.5".to_owned(),
             synced: if leads { Some(true) } else { synced },

@@ -21,20 +21,36 @@ impl Region {
         if self.is_lost_for_good(config) {
             return None;
         }
+        let under_way = |m: usize| self.machines[m].server.as_ref()?.in_flight.clone();
+        let changes: Vec<_> = self
+            .intact_voters(config)
+            .into_iter()
+            .filter_map(under_way)
+            .collect();
+        let configs = changes.iter().chain([config]);
+        let lacks = |config: &Rc<Config>| self.lacks_who_knows(config);
+        configs
+            .into_iter()
+            .any(lacks)
+            .then_some("a voter is needed that went down before it learned that it is one")
+    }
+
+    /// Whether those of its voters who know that they are, and have their data, are no quorum. (A
+    /// change under way needs one of the new config, too.)
+    fn lacks_who_knows(&self, config: &Rc<Config>) -> bool {
         let voters = self.intact_voters(config);
         let knows = |m: &&usize| {
-            let disk = &self.machines[**m].disk;
+            let machine = &self.machines[**m];
+            // Who follows hears of it in a moment; who looks is told by those who know it.
+            let (up, follows) = (machine.server.is_some(), self.leader_of(**m).is_some());
             let lists = |c: &Rc<Config>| {
-                disk.myid
-                    .is_some_and(|id| c.lists(id, self.machines[**m].address))
+                let id = machine.disk.myid;
+                let votes = |id| c.is_voter(id, machine.address);
+                id.is_some_and(|id| votes(id) || (up && c.lists(id, machine.address)))
             };
-            disk.dynamic.as_ref().is_some_and(lists)
+            follows || machine.disk.dynamic.as_ref().is_some_and(lists)
         };
-        if voters.iter().filter(knows).count() < config.quorum() {
-            Some("a voter is needed that went down before it learned that it is one")
-        } else {
-            None
-        }
+        voters.iter().filter(knows).count() < config.quorum()
     }
 
     /// Whether everybody who ever noted that a server was about to start is terminated: then the

@@ -41,6 +41,7 @@ impl<T: Copy> Timeline<T> {
 pub struct Machine {
     pub id: InstanceId,
     pub address: IpAddr,
+    pub zone: &'static str,
     pub launched: Ms,
     pub state: Timeline<InstanceState>,
     pub lifecycle: Timeline<Lifecycle>,
@@ -103,9 +104,13 @@ pub enum Change {
     Scale,
 }
 
+const ZONES: [&str; 3] = ["eu-west-1a", "eu-west-1b", "eu-west-1c"];
+
 #[derive(Debug, Default)]
 pub struct Group {
     pub desired: u32,
+    /// In how many zones it launches.
+    pub zones: usize,
     /// Whether it has a terminating hook.
     pub hooked: bool,
     launched: u32,
@@ -121,10 +126,12 @@ impl Region {
     pub fn launch(&mut self) -> usize {
         let id = format!("i-{:08x}", self.rng.u32(..));
         let address = self.free_address();
+        let zone = self.free_zone();
         let now = self.now;
         let machine = Machine {
             id: id.parse().expect("an instance id"),
             address,
+            zone,
             launched: now,
             state: Timeline(vec![(now, InstanceState::Pending)]),
             lifecycle: Timeline(vec![(now, Lifecycle::Pending)]),
@@ -143,6 +150,20 @@ impl Region {
         self.note(|| format!("{id} is launched at {address}"));
         self.later(5 * SECOND..25 * SECOND, Change::Running(m));
         m
+    }
+
+    /// The zone with the fewest instances; now and then it has no capacity.
+    fn free_zone(&mut self) -> &'static str {
+        let zones = &ZONES[..self.group.zones];
+        if self.rng.u8(..8) == 0 {
+            return zones[self.rng.usize(..zones.len())];
+        }
+        let counted = self.counted();
+        let count = |zone: &&&str| {
+            let there = counted.iter().filter(|m| self.machines[**m].zone == **zone);
+            there.count()
+        };
+        zones.iter().min_by_key(count).expect("a group has a zone")
     }
 
     /// Addresses are used again, as in a small subnet.
@@ -280,7 +301,7 @@ impl Region {
         }
         Some(Instance {
             address: (!terminated).then_some(machine.address),
-            zone: "eu-west-1a".to_owned(),
+            zone: machine.zone.to_owned(),
             state,
             lifecycle,
             held: machine.retired_at.is_some() && !machine.is_gone(),

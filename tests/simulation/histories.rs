@@ -18,8 +18,19 @@ const THREADS: u64 = 2;
 
 /// A fleet's life from its launch, through trouble, to its rest.
 pub fn live(seed: u64, mutation: Option<Mutation>, traced: bool) -> (History, End) {
-    let desired = [3, 3, 3, 3, 4, 5, 5, 7][usize::try_from(seed % 8).expect("small")];
+    let by = |n: u64| usize::try_from(seed % n).expect("small");
+    let desired = [3, 3, 3, 3, 4, 5, 5, 7][by(8)];
+    // Groups down to a single instance, where the floor allows it.
+    let (desired, floor) = match by(5) {
+        0 => ([1, 2, 3, 4, 5, 6, 7][by(7)], 1),
+        _ => (desired, 3),
+    };
     let mut history = History::new(seed, desired);
+    history.region.borrow_mut().group.zones = [3, 3, 2, 1][by(32) / 8];
+    history.set_policy(|policy| {
+        policy.floor = floor;
+        policy.voters = [5, 5, 3, 7][by(11) / 3];
+    });
     history.mutation = mutation;
     history.region.borrow_mut().trace = traced.then(Vec::new);
     haunt(&mut history);

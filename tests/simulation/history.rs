@@ -50,6 +50,7 @@ impl History {
         let mut region = Region::new(seed);
         region.group.desired = desired;
         region.group.hooked = !seed.is_multiple_of(3);
+        region.group.zones = 3;
         region.later(0..1, super::fleet::Change::Scale);
         History {
             policy: region.policy.clone(),

@@ -6,16 +6,19 @@
 //! 2. One lineage: an ensemble is founded by one server alone, and a second one only when no copy
 //!    of the first is left on any machine that is not terminated.
 //! 3. No id is run by two servers at once.
-//! 4. A change of the config never removes a member that is not terminated, adds only what has
-//!    synced, never goes below the floor, and never takes a quorum from those that live.
+//! 4. A change of the config never removes a member that is neither terminated nor leaving, unless that
+//!    member itself asks for it, or its zone holds a majority and the newcomer's will not; it adds
+//!    only what has synced, never goes below the floor, and never takes a quorum from those that live.
 //! 5. Files are written and data is moved only while the server is down; nothing is deleted; a
 //!    voter's data is not moved aside.
 //! 6. No plan breaks a rule of the safety checker.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use zk_bootstrap::model::claim::Slot;
 use zk_bootstrap::model::id::ServerId;
+use zk_bootstrap::model::server::Role;
 
 use super::disk::{Config, Disk, Store, Txn};
 use super::leader::Reconfig;
@@ -138,16 +141,21 @@ impl Region {
         if n_new < n_old && n_new < self.policy.floor && !by_itself {
             wrong.push(format!("leaves {n_new} voters, below the floor"));
         }
-        let removed = old.voters().filter(|(id, _)| change.remove.contains(id));
-        for voter in removed {
+        for id in &change.remove {
+            let member = old.members.get(id).map(|(at, _)| (*id, *at));
+            let living = member.and_then(|member| self.living(member));
             let stays = |m: &usize| self.machines[*m].retired_at.is_none();
-            if let Some(m) = self.living(voter).filter(stays) {
+            let by_itself = |m: usize| m == change.by && change.add.is_none();
+            if let Some(m) = living.filter(stays)
+                && !by_itself(m)
+                && !self.gives_way(old, m, change)
+            {
                 wrong.push(format!(
                     "removes {m}, which is neither terminated nor leaving"
                 ));
             }
         }
-        if let Some((id, address)) = change.add {
+        if let Some((id, address, _)) = change.add {
             let m = self.machine_at(address);
             if !m.is_some_and(|m| m == l || self.is_synced_with(m, l)) {
                 wrong.push(format!("adds server {id}, which has not synced"));
@@ -160,6 +168,41 @@ impl Region {
         for what in wrong {
             self.broke(format!("a change of the config {what}: {change:?}"));
         }
+    }
+
+    /// The living voters in the zone of `m`.
+    fn voters_beside(&self, config: &Config, m: usize) -> usize {
+        let zone = self.machines[m].zone;
+        let living = config.voters().filter_map(|voter| self.living(voter));
+        living.filter(|v| self.machines[*v].zone == zone).count()
+    }
+
+    /// Whether a voter's zone holds a majority, and that of the voter that is added instead will not.
+    fn gives_way(&self, old: &Config, m: usize, change: &Reconfig) -> bool {
+        let added = change.add.filter(|(.., role)| *role == Role::Participant);
+        let newcomer = added.and_then(|(_, address, _)| self.machine_at(address));
+        newcomer.is_some_and(|newcomer| {
+            let quorum = old.quorum();
+            self.voters_beside(old, m) >= quorum && self.voters_beside(old, newcomer) + 1 < quorum
+        })
+    }
+
+    /// A zone that holds a majority of the voters, although these members allow a choice of as many
+    /// voters in which none does.
+    pub fn is_crowded(&self, config: &Config) -> Option<String> {
+        let living = config.members.iter();
+        let living = living.filter_map(|(id, (at, _))| self.living((*id, *at)));
+        let mut members = BTreeMap::new();
+        for m in living {
+            *members.entry(self.machines[m].zone).or_insert(0) += 1;
+        }
+        let quorum = config.quorum();
+        let spread: usize = members.values().map(|n: &usize| (*n).min(quorum - 1)).sum();
+        let mut voters = config.voters().filter_map(|voter| self.living(voter));
+        let crowded = voters.find(|m| self.voters_beside(config, *m) >= quorum);
+        let crowded = crowded.filter(|_| spread >= config.voters().count())?;
+        let zone = self.machines[crowded].zone;
+        Some(format!("zone {zone} holds a majority, with {members:?}"))
     }
 
     /// An agent is about to write files of its server.
@@ -208,7 +251,7 @@ impl Region {
         }
     }
 
-    /// A server boots with what its files say. With data it is a voter, or it begins a later
+    /// A server boots with what its files say. With data it is a member, or it begins a later
     /// generation alone, or it joins one whose beginning its data is a part of.
     pub fn judge_boot(&mut self, m: usize, config: &Rc<Config>, id: ServerId) {
         let machine = &self.machines[m];
@@ -219,11 +262,13 @@ impl Region {
             return;
         }
         let votes = config.is_voter(id, machine.address);
+        let truth = self.truth.config.as_ref();
+        let listed = truth.is_some_and(|c| c.lists(id, machine.address));
         let generation = identity.as_ref().map_or(0, |i| i.lineage.generation);
         let is_later = generation > store.generation;
         if is_later && votes && config.members.len() == 1 {
             self.begins_with_data(m, config, generation);
-        } else if !is_later && !votes {
+        } else if !is_later && !votes && !listed {
             self.broke(format!("{m} joins with data that may run ahead"));
         }
     }

@@ -15,14 +15,16 @@ use super::zookeeper::{Leading, PATIENCE, Phase};
 /// A change of the config that an agent asks for.
 #[derive(Debug, Clone)]
 pub struct Reconfig {
-    pub add: Option<(ServerId, IpAddr)>,
+    /// The agent's machine.
+    pub by: usize,
+    pub add: Option<(ServerId, IpAddr, Role)>,
     pub remove: BTreeSet<ServerId>,
     pub expected: u64,
 }
 
 impl Reconfig {
-    /// What an action asks for; absent for an action of another kind.
-    pub fn asked_by(action: &Action) -> Option<Self> {
+    /// What an action on a machine asks for; absent for an action of another kind.
+    pub fn asked(by: usize, action: &Action) -> Option<Self> {
         match action {
             Action::AddServer {
                 server,
@@ -34,12 +36,14 @@ impl Reconfig {
                     .parse()
                     .expect("servers are added by address");
                 Some(Reconfig {
-                    add: Some((server.id, address)),
+                    by,
+                    add: Some((server.id, address, server.role)),
                     remove: remove.iter().copied().collect(),
                     expected: expected.0,
                 })
             }
             Action::RemoveServers { servers, expected } => Some(Reconfig {
+                by,
                 add: None,
                 remove: servers.clone(),
                 expected: expected.0,
@@ -207,14 +211,14 @@ impl Region {
         }
         let mut members = old.members.clone();
         members.retain(|id, _| !change.remove.contains(id));
-        if let Some((id, address)) = change.add {
+        if let Some((id, address, role)) = change.add {
             if members
                 .iter()
                 .any(|(n, (at, _))| *n != id && *at == address)
             {
                 return Err(Refusal::BadArguments);
             }
-            members.insert(id, (address, Role::Participant));
+            members.insert(id, (address, role));
         }
         let new = Config {
             version: 0,

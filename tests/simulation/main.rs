@@ -18,6 +18,7 @@ mod leader;
 mod mutations;
 mod recovery_stories;
 mod region;
+mod seat_stories;
 mod settling;
 mod stories;
 mod streams;

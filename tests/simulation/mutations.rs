@@ -44,6 +44,10 @@ pub enum Mutation {
     GoesUnheard,
     /// Believes that its server has been stuck for an hour, whatever it answers.
     RestartsTheServing,
+    /// Believes that there is a seat for everybody.
+    IgnoresSeats,
+    /// Believes that its own zone is another one than any other's.
+    MistakesItsZone,
 }
 
 fn value<T>(answer: &mut Answer<T>) -> Option<&mut T> {
@@ -81,6 +85,11 @@ impl Mutation {
                 identities.for_each(|identity| identity.withdrawn = false);
             }
             Mutation::RestartsTheServing => despair(snapshot),
+            Mutation::IgnoresSeats => {
+                let fleet = value(&mut snapshot.fleet).into_iter();
+                fleet.for_each(|fleet| fleet.desired = None);
+            }
+            Mutation::MistakesItsZone => move_house(snapshot),
             Mutation::KeepsWhatIsNoPart => take_all_for_a_part(snapshot),
             Mutation::EmptyDisksVote
             | Mutation::KeepsForeignData
@@ -184,6 +193,20 @@ fn despair(snapshot: &mut Snapshot) {
     disk.for_each(|disk| disk.stuck = Some(Stuck { since, restarts: 0 }));
 }
 
+fn move_house(snapshot: &mut Snapshot) {
+    let Some(me) = value(&mut snapshot.me) else {
+        return;
+    };
+    me.zone = "eu-west-1z".to_owned();
+    let (me, register) = (me.clone(), value(&mut snapshot.register));
+    let claims = register.into_iter().flat_map(|r| r.claims.values_mut());
+    for owner in claims.filter_map(|claim| claim.owner.as_mut()) {
+        if owner.instance == me.instance {
+            owner.zone.clone_from(&me.zone);
+        }
+    }
+}
+
 /// The seeds within which each planted defect must be found.
 const SEEDS: u64 = 60;
 
@@ -258,4 +281,14 @@ fn who_goes_while_it_is_needed_is_caught() {
 #[test]
 fn who_loses_its_myid_is_caught() {
     is_caught(Mutation::LosesItsMyId, "joining the ensemble");
+}
+
+#[test]
+fn who_ignores_the_seats_is_caught() {
+    is_caught(Mutation::IgnoresSeats, "voters are wanted");
+}
+
+#[test]
+fn who_mistakes_its_zone_is_caught() {
+    is_caught(Mutation::MistakesItsZone, "neither terminated nor leaving");
 }

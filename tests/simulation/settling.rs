@@ -7,8 +7,8 @@ use super::region::{MINUTE, Ms, SECOND, Weather};
 
 /// A fleet is settled when no agent has acted for so long.
 const QUIET: Ms = 70 * SECOND;
-/// When what cannot be recovered is given up.
-const HOPE: Ms = 2 * MINUTE;
+/// What could not be recovered for so long is given up.
+const HOPE: Ms = 5 * MINUTE;
 
 /// How a history ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +29,7 @@ impl History {
             region.now
         };
         self.thaw();
-        let (mut acts, mut since, mut judged) = (0, start, start);
+        let (mut acts, mut since, mut judged, mut hoped) = (0, start, start, start);
         let settled = self.run_until(most, |history| {
             let (now, done) = {
                 let region = history.region.borrow();
@@ -42,10 +42,10 @@ impl History {
                 return false;
             }
             judged = now;
-            if now > start + HOPE && history.region.borrow().unrecoverable().is_some() {
-                return true;
+            if history.region.borrow().unrecoverable().is_none() {
+                hoped = now;
             }
-            now > since + QUIET && history.unsettled().is_none()
+            now > hoped + HOPE || (now > since + QUIET && history.unsettled().is_none())
         });
         let region = self.region.borrow();
         if let Some(broken) = region.broken.first() {
@@ -61,7 +61,8 @@ impl History {
     }
 
     /// What keeps the fleet from being settled: every instance of the group a serving member that
-    /// plans nothing, and nobody else in the config.
+    /// plans nothing, nobody else in the config, as many voters as are wanted, and no zone with a
+    /// majority of them where there is a choice.
     pub fn unsettled(&self) -> Option<String> {
         let region = self.region.borrow();
         let counted = region.counted();
@@ -84,16 +85,19 @@ impl History {
         let Some(config) = config else {
             return Some("no ensemble".to_owned());
         };
-        let voters = config.voters().count();
         let member = |m: &usize| {
             let machine = &region.machines[*m];
             let id = machine.disk.myid;
-            id.is_some_and(|id| config.is_voter(id, machine.address)) && region.serves(*m)
+            id.is_some_and(|id| config.lists(id, machine.address)) && region.serves(*m)
         };
-        if voters != counted.len() || !counted.iter().all(member) {
-            let config: Vec<_> = config.voters().collect();
-            return Some(format!("{voters} voters for {counted:?}: {config:?}"));
+        let members = &config.members;
+        if members.len() != counted.len() || !counted.iter().all(member) {
+            return Some(format!("the members for {counted:?} are {members:?}"));
         }
-        None
+        let wanted = region.policy.wanted_voters(Some(region.group.desired));
+        if config.voters().count() != wanted {
+            return Some(format!("{wanted} voters are wanted: {members:?}"));
+        }
+        region.is_crowded(config)
     }
 }

@@ -236,7 +236,9 @@ impl Region {
             Strike::Scale => {
                 let more = self.rng.bool();
                 let desired = self.group.desired;
-                self.group.desired = if more { desired + 1 } else { desired - 1 }.clamp(3, 7);
+                let desired = if more { desired + 1 } else { desired - 1 };
+                let least = u32::try_from(self.policy.floor).expect("small");
+                self.group.desired = desired.clamp(least, 7);
                 self.later(SECOND..20 * SECOND, Change::Scale);
             }
             Strike::Retire => self.retire(m),

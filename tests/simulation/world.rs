@@ -88,7 +88,7 @@ impl Simulated {
         Me {
             instance: machine.id.clone(),
             address: machine.address,
-            zone: "eu-west-1a".to_owned(),
+            zone: machine.zone.to_owned(),
             region: "eu-west-1".to_owned(),
         }
     }
@@ -272,7 +272,7 @@ impl Simulated {
                 Ok(Outcome::Done)
             }
             Action::AddServer { .. } | Action::RemoveServers { .. } => {
-                let change = Reconfig::asked_by(action);
+                let change = Reconfig::asked(self.m, action);
                 self.reconfig(change.expect("a change of the config")).await
             }
             here => {
@@ -332,6 +332,8 @@ impl World for Simulated {
             running_since,
             server,
             peers: self.heard.peers.clone(),
+            peers_asked: self.heard.peers_asked,
+            published: None,
         };
         if let Some(mutation) = self.mutation {
             mutation.distort(&mut snapshot);

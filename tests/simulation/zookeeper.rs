@@ -4,12 +4,14 @@
 //! a quorum of one's own config elects the most advanced history; an empty database does not
 //! count; a looking server adopts any newer config that it hears of; whoever follows takes over
 //! the leader's history; a change of the config that was taken up needs quorums of both configs until
-//! the second start after it. Left out: sessions, reads, groups and weights.
+//! the second start after it; an observer gets what is committed, and has no vote. Left out: sessions,
+//! reads, groups and weights.
 
 use std::rc::Rc;
 
 use zk_bootstrap::model::disk::ZooCfg;
 use zk_bootstrap::model::id::ServerId;
+use zk_bootstrap::model::server::Role;
 
 use super::disk::Config;
 use super::region::{Ms, Region, SECOND};
@@ -278,6 +280,8 @@ impl Region {
             self.look(m);
             return;
         }
+        let mut theirs = theirs;
+        theirs.txns.truncate(self.told_to(m, leader));
         self.machines[m].disk.store = theirs;
         self.set_phase(
             m,
@@ -290,11 +294,35 @@ impl Region {
         self.learn_config(m, leader);
     }
 
+    /// How much of a leader's history it tells a server: an observer, only what is committed.
+    fn told_to(&self, m: usize, leader: usize) -> usize {
+        let all = self.machines[leader].disk.store.txns.len();
+        let established = self.leading(leader).filter(|l| l.established);
+        match established {
+            Some(leading) if self.observes(m) => leading.committed,
+            _ => all,
+        }
+    }
+
+    /// Whether a server is an observer by the config that it knows.
+    pub fn observes(&self, m: usize) -> bool {
+        let server = self.server(m);
+        let member = server.config.members.get(&server.id);
+        member == Some(&(self.machines[m].address, Role::Observer))
+    }
+
     fn learn_config(&mut self, m: usize, leader: usize) {
         let established = self.leading(leader).is_some_and(|l| l.established);
         let config = Rc::clone(&self.server(leader).config);
         if established && config.version > self.server(m).config.version {
+            // A joiner's own file calls it an observer, which nobody has committed.
+            let known = self.server(m).config.version > 0;
+            let observed = self.observes(m);
             self.adopt(m, &config);
+            if known && self.observes(m) != observed {
+                self.look(m);
+                return;
+            }
         }
         if let Some(change) = self.server(leader).in_flight.clone() {
             self.take_up(m, &change);
@@ -306,7 +334,8 @@ impl Region {
             return;
         }
         let have = self.machines[m].disk.store.txns.len();
-        let news = self.machines[leader].disk.store.txns[have..].to_vec();
+        let told = self.told_to(m, leader).max(have);
+        let news = self.machines[leader].disk.store.txns[have..told].to_vec();
         self.machines[m].disk.store.txns.extend(news);
         self.learn_config(m, leader);
     }

@@ -40,8 +40,8 @@ pub struct Config {
     pub version: u64,
     /// The voters' addresses by their ids.
     pub voters: BTreeMap<u8, Ipv4Addr>,
-    /// The ids of the members that do not vote.
-    pub observers: BTreeSet<u8>,
+    /// The addresses, by their ids, of the members that do not vote.
+    pub observers: BTreeMap<u8, Ipv4Addr>,
 }
 
 impl Config {
@@ -50,22 +50,29 @@ impl Config {
         self.voters.values().copied().collect()
     }
 
+    /// The addresses of all members.
+    pub fn members(&self) -> BTreeSet<Ipv4Addr> {
+        let members = self.voters.values().chain(self.observers.values());
+        members.copied().collect()
+    }
+
     fn parse(text: &str) -> Option<Self> {
         let mut config = Config {
             version: 0,
             voters: BTreeMap::new(),
-            observers: BTreeSet::new(),
+            observers: BTreeMap::new(),
         };
         for line in text.lines() {
             let (key, value) = line.split_once('=')?;
             match key.strip_prefix("server.") {
                 None => config.version = u64::from_str_radix(value, 16).ok()?,
-                Some(id) if value.contains(":observer;") => {
-                    config.observers.insert(id.parse().ok()?);
-                }
                 Some(id) => {
                     let address = value.split(':').next()?.parse().ok()?;
-                    config.voters.insert(id.parse().ok()?, address);
+                    let members = match value.contains(":observer;") {
+                        true => &mut config.observers,
+                        false => &mut config.voters,
+                    };
+                    members.insert(id.parse().ok()?, address);
                 }
             }
         }
@@ -74,8 +81,8 @@ impl Config {
 }
 
 /// The config, if every one of these servers serves, one as the leader, and all of them say that
-/// exactly they are the voters.
-pub fn agreed(servers: &[Ipv4Addr]) -> Option<Config> {
+/// exactly they are the members, so many of them voters.
+pub fn agreed(servers: &[Ipv4Addr], voters: usize) -> Option<Config> {
     let modes: Vec<String> = servers.iter().map(|a| mode(*a)).collect::<Option<_>>()?;
     if modes.iter().filter(|mode| *mode == "leader").count() != 1 {
         return None;
@@ -87,8 +94,9 @@ pub fn agreed(servers: &[Ipv4Addr]) -> Option<Config> {
     configs.dedup();
     let everybody: BTreeSet<Ipv4Addr> = servers.iter().copied().collect();
     match &configs[..] {
-        [one] if one.addresses() == everybody && one.observers.is_empty() => {
-            (one.voters.len() == everybody.len()).then(|| one.clone())
+        [one] if one.members() == everybody => {
+            let each_once = one.voters.len() + one.observers.len() == everybody.len();
+            (each_once && one.voters.len() == voters).then(|| one.clone())
         }
         _ => None,
     }

@@ -24,6 +24,8 @@ pub struct Listed {
     pub id: String,
     /// Its loopback address.
     pub address: Ipv4Addr,
+    /// Its availability zone.
+    pub zone: String,
     /// The URL of its metadata service.
     pub imds: String,
     /// EC2's state: `running`.
@@ -37,11 +39,13 @@ pub struct Listed {
 impl Cloud {
     /// Starts an AWS with one empty group of the name `zk` in this /24 (`127.40.1`).
     pub fn start(project: &Path, net: &str, log: &Path) -> Self {
-        Cloud::start_with(project, json!({ "net": net, "machines": true }), log)
+        Cloud::start_with(project, net, log, json!({}))
     }
 
-    /// Starts an AWS with these arguments of cloud.py's command `start`.
-    pub fn start_with(project: &Path, arguments: Value, log: &Path) -> Self {
+    /// Starts an AWS with one group of the name `zk` in this /24, and with more arguments of the
+    /// command `start`.
+    pub fn start_with(project: &Path, net: &str, log: &Path, mut arguments: Value) -> Self {
+        (arguments["net"], arguments["machines"]) = (json!(net), json!(true));
         let python = project.join("target/dev/python/bin/python3");
         let mut child = Command::new(python)
             .arg(project.join("dev/cloud/cloud.py"))
@@ -88,6 +92,12 @@ impl Cloud {
     /// Every instance that EC2 lists, terminated ones too, in the order of their launch.
     pub fn listed(&mut self) -> Vec<Listed> {
         self.launching("instances", json!({}))
+    }
+
+    /// A call of any service, named as in Python's SDK, by an operator with every right.
+    pub fn call(&mut self, service: &str, action: &str, arguments: Value) -> Value {
+        let call = json!({ "service": service, "action": action, "arguments": arguments });
+        self.tell("call", call)
     }
 
     /// Calls to AWS since the start, retries included, by instance.

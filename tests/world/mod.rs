@@ -8,6 +8,7 @@ pub mod cloud;
 pub mod group;
 pub mod instance;
 pub mod process;
+mod user_data;
 pub mod wait;
 pub mod writer;
 
@@ -38,6 +39,8 @@ pub struct World {
     /// Whether the processes of each instance run with a group id of their own,
     /// [`instance::group_id`], by which the kernel can tell their packets apart. That takes root.
     pub group_ids: bool,
+    /// Whether its instances have user data, which their first boot carries out.
+    has_user_data: bool,
     instances: BTreeMap<String, Instance>,
     servers: Servers,
     reaper: Child,
@@ -47,6 +50,26 @@ impl World {
     /// An AWS with an empty group, whose instances get addresses of this /24 (`127.40.1`). Worlds
     /// side by side have different nets.
     pub fn empty(net: &str, image: Image) -> Self {
+        let mut world = World::unrestricted(net, image, json!({}));
+        world.restrict();
+        world
+    }
+
+    /// A world whose group is made by the shipped CloudFormation template with these parameters. Its
+    /// instances have not booted yet; when they do, they are what their user data makes of them.
+    pub fn of_stack(net: &str, image: Image, parameters: Value) -> Self {
+        let project = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let template = project.join("cloudformation/zk-bootstrap.yaml");
+        let template = fs::read_to_string(template).expect("the template");
+        let stack = json!({ "template": template, "parameters": parameters });
+        let mut world = World::unrestricted(net, image, stack);
+        world.has_user_data = true;
+        let launched = world.cloud.listed();
+        world.receive(&launched);
+        world
+    }
+
+    fn unrestricted(net: &str, image: Image, start: Value) -> Self {
         let project = Path::new(env!("CARGO_MANIFEST_DIR"));
         let root = World::root(net);
         let _ = fs::remove_dir_all(&root);
@@ -57,14 +80,32 @@ impl World {
             .spawn()
             .expect("bash runs");
         World {
-            cloud: Cloud::start(project, net, &root.join("cloud.log")),
+            cloud: Cloud::start_with(project, net, &root.join("cloud.log"), start),
             root,
             image,
             group_ids: false,
+            has_user_data: false,
             instances: BTreeMap::new(),
             servers: Servers::default(),
             reaper,
         }
+    }
+
+    /// From now on the agents may do what `iam-policy` grants for their settings, and nothing else.
+    fn restrict(&mut self) {
+        let settings = self.root.join("policy.toml");
+        fs::write(&settings, &self.image.settings).expect("a file");
+        let scope = ["--region", "eu-west-1", "--account", "123456789012"];
+        let group = match self.image.settings.contains("scheme = \"tags\"") {
+            true => &[][..],
+            false => &["--group", "zk"],
+        };
+        let mut command = Command::new(&self.image.agent);
+        command.arg("iam-policy").arg("--config").arg(&settings);
+        let output = command.args(scope).args(group).output();
+        let output = output.expect("the binary runs");
+        let policy: Value = serde_json::from_slice(&output.stdout).expect("a policy");
+        self.cloud.tell("restrict", json!({ "policy": policy }));
     }
 
     /// The directory of the world in this net.
@@ -175,7 +216,8 @@ impl World {
     }
 
     /// Waits until every instance's server serves, one as the leader, and all of them say that
-    /// exactly they are the voters. What the group does by itself goes on meanwhile.
+    /// exactly they are the members, with [`World::wanted_voters`] voters among them. What the group
+    /// does by itself goes on meanwhile.
     ///
     /// # Panics
     /// When that is not so by the deadline; the agents' last words are shown.
@@ -195,7 +237,17 @@ impl World {
 
     /// The config, if the world is as [`World::await_ensemble`] wants it.
     pub fn ensemble(&self) -> Option<Config> {
-        client::agreed(&self.addresses())
+        client::agreed(&self.addresses(), self.wanted_voters())
+    }
+
+    /// How many of the instances are to vote: the largest odd number up to five, and no fewer than the
+    /// floor of the image's settings.
+    fn wanted_voters(&self) -> usize {
+        let floor = |line: &str| line.strip_prefix("floor = ")?.parse().ok();
+        let floor = self.image.settings.lines().find_map(floor);
+        let all = self.instances.len();
+        let odd = [0, 1, 1, 3, 3].get(all).copied().unwrap_or(5);
+        odd.max(all.min(floor.unwrap_or(3)))
     }
 
     /// Asserts that every instance's own server has each acknowledged write.
@@ -228,6 +280,9 @@ impl World {
         for each in launched {
             let mut instance = Instance::new(each, &self.root, &self.cloud.endpoint, &self.image);
             instance.group = self.group_ids.then(|| group_id(each.address));
+            if self.has_user_data {
+                instance.carry_out_user_data(each, &self.cloud.endpoint);
+            }
             self.instances.insert(each.id.clone(), instance);
         }
         self.publish();

@@ -60,6 +60,20 @@ pub(super) fn flag(literal: &Literal) -> Judged<bool> {
     }
 }
 
+/// How many voters there are to be at most: an odd number.
+pub(super) fn voters(literal: &Literal) -> Judged<usize> {
+    let voters: usize = number(1..=7)(literal)?;
+    match voters % 2 {
+        1 => Ok(voters),
+        _ => Err(format!(
+            "is {voters}, but {voters} voters survive no more losses than {}: set {} or {}",
+            voters - 1,
+            voters - 1,
+            voters + 1
+        )),
+    }
+}
+
 /// A whole number within a range.
 pub(super) fn number<T: TryFrom<i64>>(
     range: RangeInclusive<i64>,

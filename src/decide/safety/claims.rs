@@ -61,10 +61,10 @@ fn is_out(view: View, joined: bool) -> bool {
     }
 }
 
-/// Whether the server of a claim ever became a voter.
+/// Whether the server of a claim ever became a member.
 fn has_joined(view: View, claim: ClaimName) -> bool {
     let claim = view.register().ok().and_then(|r| r.claims.get(&claim));
-    claim.is_some_and(|claim| claim.journal.contains_key(&Milestone::Joined))
+    claim.is_some_and(|claim| claim.has_noted(Milestone::Joined))
 }
 
 fn is_vacant(view: View, slot: Slot, term: u32) -> bool {
@@ -96,7 +96,7 @@ pub fn nothing_lives(view: View, before: &[Action]) -> bool {
         let mine = c.owner.as_ref().map(|o| &o.instance) == Some(&view.me.instance);
         let unused = mine && view.disk.initialize;
         let founded = name.slot == Slot::Ensemble && !c.journal.is_empty() && !unused;
-        founded || c.journal.contains_key(&Milestone::Joined)
+        founded || c.has_noted(Milestone::Joined)
     });
     let says_empty = |owner: &Claim| {
         let instance = owner.owner.as_ref().map(|o| &o.instance);
@@ -121,7 +121,7 @@ pub fn nothing_lives(view: View, before: &[Action]) -> bool {
 }
 
 fn has_sworn(view: View) -> bool {
-    view.disk.data && view.disk.identity.as_ref().is_some_and(|i| i.withdrawn)
+    view.disk.data && view.disk.is_withdrawn()
 }
 
 pub fn holds(view: View, claim: ClaimName) -> bool {

@@ -7,13 +7,12 @@ use crate::decide::view::View;
 use crate::model::claim::Slot;
 use crate::model::ensemble::Ensemble;
 use crate::model::plan::Action;
-use crate::model::server::Role;
 use crate::model::snapshot::Service;
 
 pub const DOWN: &str = "files are written and data is moved only while the server is down";
 const EMPTY: &str =
     "an empty database is allowed only to the founder, alone, before it ever served";
-const SERVING: &str = "a serving voter is not stopped";
+const SERVING: &str = "a serving member is not stopped";
 const SPOKEN: &str = "a server is withdrawn only when every survivor says that the quorum is lost";
 const ALONE: &str = "data is served alone only by who begins a generation";
 const LINEAGE: &str = "data of another lineage is not joined with";
@@ -21,7 +20,7 @@ const LINEAGE: &str = "data of another lineage is not joined with";
 pub fn rules(view: View, before: &[Action], action: &Action) -> Rules {
     let down = is_down(view, before);
     match action {
-        Action::StopServer => vec![(!is_serving_voter(view), SERVING)],
+        Action::StopServer => vec![(!is_serving_member(view), SERVING)],
         Action::WriteMyId { server } => vec![
             (down, DOWN),
             (claims::holds_id(view, *server), claims::HELD),
@@ -29,7 +28,7 @@ pub fn rules(view: View, before: &[Action], action: &Action) -> Rules {
         Action::WriteIdentity { identity } => {
             let spoken = identity.withdrawn && succession::all_have_spoken(view, before);
             let newest = view.register().ok().and_then(succession::newest(view));
-            let relabels = is_serving_voter(view) && newest == Some(identity.lineage.generation);
+            let relabels = is_serving_member(view) && newest == Some(identity.lineage.generation);
             vec![
                 (down || identity.withdrawn || relabels, DOWN),
                 (!identity.withdrawn || spoken, SPOKEN),
@@ -56,11 +55,11 @@ pub fn rules(view: View, before: &[Action], action: &Action) -> Rules {
     }
 }
 
-fn is_serving_voter(view: View) -> bool {
+fn is_serving_member(view: View) -> bool {
     let here = view
         .committed_here()
         .and_then(|config| fate::own_member(view, config));
-    here.is_some_and(|server| server.role == Role::Participant)
+    here.is_some()
 }
 
 /// Whether this would make a server with data the only voter.

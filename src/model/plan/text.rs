@@ -96,6 +96,7 @@ impl fmt::Display for Action {
             Action::ReportUnhealthy { why } => {
                 write!(f, "report this instance as unhealthy: {why}")
             }
+            Action::PublishFigures { figures } => write!(f, "publish figures: {figures}"),
         }
     }
 }
@@ -161,6 +162,9 @@ impl fmt::Display for Waiting {
                     f,
                     "a newcomer in place of server {server}, whose instance {instance} is terminated"
                 )
+            }
+            Waiting::Candidate { instance } => {
+                write!(f, "{instance}, whose turn it is, to become a voter")
             }
             Waiting::Successor { instance, left } => write!(
                 f,

@@ -57,6 +57,8 @@ pub fn refreshed(trial: &mut Trial) {
     trial.moment(SOON);
     trial.world.cloud.refresh(json!({}));
     trial.world.await_refresh("Successful", 2 * PATIENCE);
+    // The last of the old instances may still be leaving.
+    trial.settle();
     let kept = trial.world.ids().into_iter().filter(|id| old.contains(id));
     assert_eq!(kept.count(), 0);
     assert_eq!(left(trial), 3, "each has left by itself");
