@@ -1,5 +1,5 @@
 # Every target sets up what it needs, and says what it installs before it does.
-.PHONY: help demo test test-packages check simulate chaos bench packages
+.PHONY: help demo test test-packages test-image check simulate chaos bench packages
 export CARGO_TERM_COLOR ?= auto
 
 help: ## This list
@@ -15,6 +15,14 @@ test: ## All tests
 	@dev/build.sh --tests
 	cd dev/cloud && ../../target/dev/python/bin/python3 -B -m unittest -q
 	cargo test --locked --no-fail-fast
+
+test-image: ## The image: baked, booted, in trouble; Packer (root; ACT=words)
+	@dev/setup.sh --all
+	@dev/image/setup.sh
+	@dev/build.sh --bin zk-bootstrap --test image
+	@dev/image/lint.sh
+	@cargo test --quiet --locked --test image -- "$(ACT)"
+	@dev/image/packer.sh
 
 check: ## Format, lints, documentation
 	cargo fmt --check

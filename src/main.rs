@@ -33,6 +33,7 @@ async fn main() -> ExitCode {
         (Some(Command::ConnectionString), _) => names::connection_string(&cli.config).await,
         (Some(Command::Doctor(options)), _) => doctor::doctor(&cli.config, options).await,
         (Some(Command::CheckConfig), _) => commands::check_config(&cli.config),
+        (Some(Command::MayStart), _) => commands::may_start(&cli.config),
         (Some(Command::IamPolicy(options)), _) => iam_policy::iam_policy(&cli.config, options),
         (None, false) => {
             let _ = Cli::command().print_help();

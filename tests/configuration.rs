@@ -520,12 +520,48 @@ fn text(bytes: &[u8], directory: &Path) -> String {
 fn every_command_refuses_a_wrong_configuration_with_exit_code_78() {
     let (broken, line) = BROKEN[0];
     let directory = directory("refused", &[("config.toml", broken)]);
-    for command in ["check-config", "run", "plan", "observe", "status"] {
+    for command in [
+        "check-config",
+        "may-start",
+        "run",
+        "plan",
+        "observe",
+        "status",
+    ] {
         let output = zk_bootstrap(&directory, &[command]);
         assert_eq!(output.status.code(), Some(78), "{command}");
         assert_eq!(text(&output.stdout, &directory), "", "{command}");
         let said = text(&output.stderr, &directory);
         assert_eq!(said, format!("zk-bootstrap: {line}\n"), "{command}");
+    }
+}
+
+#[test]
+fn a_server_may_start_where_its_files_were_laid_out_and_it_was_not_withdrawn() {
+    let directory = directory("may-start", &[("config.toml", "")]);
+    let config = format!("[zookeeper]\ndata_dir = \"{}\"\n", directory.display());
+    fs::write(directory.join("config.toml"), config).expect("a file");
+    let identity = |more: &str| {
+        format!(
+            r#"{{"lineage":{{"generation":1,"founder":"i-0123456789abcdef0"}},"server":1,
+               "instance":"i-0123456789abcdef0"{more}}}"#
+        )
+    };
+    let (laid_out, withdrawn) = (identity(""), identity(r#","withdrawn":true"#));
+    for (file, code, said) in [
+        (None, 69, "nothing here says whose data this is"),
+        (Some("{\"torn"), 69, "nothing here says whose data this is"),
+        (Some(&*withdrawn), 69, "the server was withdrawn"),
+        (Some(&*laid_out), 0, ""),
+    ] {
+        let path = directory.join("zk-bootstrap.json");
+        if let Some(text) = file {
+            fs::write(path, text).expect("a file");
+        }
+        let output = zk_bootstrap(&directory, &["may-start"]);
+        let heard = text(&output.stderr, &directory);
+        assert_eq!(output.status.code(), Some(code), "{file:?}: {heard}");
+        assert!(heard.contains(said), "{file:?}: {heard}");
     }
 }
 

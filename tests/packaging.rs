@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 
 const AGENT: &str = "zk-bootstrap.service";
 const SERVER: &str = "zookeeper.service";
+const FAILED: &str = "zk-bootstrap-failed@.service";
 
 fn shipped(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -22,7 +23,7 @@ fn text(name: &str) -> String {
 static HERE: LazyLock<PathBuf> = LazyLock::new(|| {
     let here = Path::new(env!("CARGO_TARGET_TMPDIR")).join("units");
     std::fs::create_dir_all(&here).expect("a directory for the units");
-    for name in [AGENT, SERVER] {
+    for name in [AGENT, SERVER, FAILED] {
         let this_binary = env!("CARGO_BIN_EXE_zk-bootstrap");
         let unit = text(name)
             .replace("/usr/bin/zk-bootstrap", this_binary)
@@ -58,7 +59,7 @@ fn complaints(unit: &Path) -> String {
 
 #[test]
 fn systemd_has_nothing_to_say_about_the_units() {
-    for unit in [AGENT, SERVER] {
+    for unit in [AGENT, SERVER, FAILED] {
         assert_eq!(complaints(&HERE.join(unit)), "", "{unit}");
     }
 }
@@ -74,7 +75,7 @@ fn a_key_that_systemd_does_not_know_would_be_noticed() {
 
 #[test]
 fn the_sandboxes_leave_little_exposed() {
-    for (unit, tenths) in [(AGENT, 11), (SERVER, 15)] {
+    for (unit, tenths) in [(AGENT, 11), (SERVER, 15), (FAILED, 15)] {
         let unit = HERE.join(unit);
         let unit = unit.to_str().expect("a path in UTF-8");
         let threshold = format!("--threshold={tenths}");
@@ -129,6 +130,32 @@ fn the_agent_and_the_server_may_be_restarted_as_often_as_needed() {
     assert_eq!(values(AGENT, "Restart"), ["always"]);
     // Those of a wrong command line and of a wrong configuration.
     assert_eq!(values(AGENT, "RestartPreventExitStatus"), ["64 78"]);
+}
+
+#[test]
+fn what_fails_for_good_is_said_aloud_and_nothing_else_is_done() {
+    for unit in [AGENT, SERVER] {
+        assert_eq!(
+            values(unit, "OnFailure"),
+            [FAILED.replace('@', "@%N")],
+            "{unit}"
+        );
+    }
+    assert_eq!(values(FAILED, "StandardOutput"), ["journal+console"]);
+    let commands = values(FAILED, "ExecStart");
+    let harmless = ["/bin/echo ", "/bin/journalctl "];
+    assert_eq!(commands.len(), harmless.len());
+    for (command, start) in commands.iter().zip(harmless) {
+        assert!(command.starts_with(start), "{command}");
+    }
+}
+
+#[test]
+fn who_starts_the_server_asks_whether_it_may() {
+    assert_eq!(
+        values(SERVER, "ExecStartPre"),
+        ["/usr/bin/zk-bootstrap may-start"]
+    );
 }
 
 #[test]

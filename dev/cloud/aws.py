@@ -32,14 +32,16 @@ from rights import Request, request_of
 MAX_SIZE = 1000
 
 
-def subnets_of(net: str, zones: int) -> list[str]:
+def subnets_of(net: str, zones: int, isolated: bool = False) -> list[str]:
     """Equal blocks of the net, one a zone: of quarters where there is more than one zone.
 
     "127.2.1" is short for 127.2.1.0/24.
     """
     block = ip_network(f"{net}.0/24" if net.count(".") == 2 else net)
-    if not block.is_loopback or not 1 <= zones <= 4 or not 16 <= block.prefixlen <= 26:
-        raise ValueError(f"a loopback /16 to /26 and one to four zones, not {net} and {zones}")
+    usable = block.is_private if isolated else block.is_loopback
+    if not usable or not 1 <= zones <= 4 or not 16 <= block.prefixlen <= 26:
+        kind = "private" if isolated else "loopback"
+        raise ValueError(f"a {kind} /16 to /26 and one to four zones, not {net} and {zones}")
     blocks = [block] if zones == 1 else list(block.subnets(prefixlen_diff=2))
     return [str(each) for each in blocks[:zones]]
 

@@ -1,19 +1,23 @@
 """An AWS on loopback for one test world: moto, one Auto Scaling group, faults, metadata servers.
 
-A child process without any rights. It reads one JSON command a line on stdin and writes one JSON
-answer a line on stdout, `{"ok": …}` or `{"error": "…"}`; stderr is for people. When stdin closes
-it is gone, with all that it serves. It listens on addresses of 127/8 only. Worlds side by side
-differ in `net`.
+A child process without any rights (`namespaces` takes root). It reads one JSON command a line on
+stdin and writes one JSON answer a line on stdout, `{"ok": …}` or `{"error": "…"}`; stderr is for
+people. When stdin closes it is gone, with all that it serves. It listens on addresses of 127/8 only
+(but for `namespaces`). Worlds side by side differ in `net`.
 
 The first command is `start`; an argument with `=` may be left out and then has that value.
 
 start    net, endpoint="127.0.0.1", group="zk", size=0, zones=3, region="eu-west-1",
-         imds_port=1338, tags={}, seed=1, machines=false, template=null, parameters={}
+         imds_port=1338, tags={}, seed=1, machines=false, template=null, parameters={},
+         namespaces=null
          `net` is "127.2.1" (that /24) or a loopback block such as "127.64.0.0/22"; each zone has a
          quarter of it. `tags` are propagated to the group's instances. `size` instances are
          launched at once. `template`: the text of a CloudFormation template, which makes the group
          in a stack of the group's name, and whose `parameters` beyond VpcId and SubnetIds are given.
          `machines`: the caller runs the instances' machines; see powered_off.
+         `namespaces`: a directory in which the caller makes a network namespace for each instance,
+         named after its address: its metadata service is in it, at 169.254.169.254; `net` and
+         `endpoint` are then private addresses of the namespace in which this program runs.
          → {endpoint, region, group, imds_port, security_group, tester: {access_key, secret_key},
             instances: [INSTANCE…]}
 
@@ -134,12 +138,16 @@ class Cloud:
         machines: bool = False,
         template: str | None = None,
         parameters: dict | None = None,
+        namespaces: str | None = None,
     ):
-        subnets = subnets_of(net, zones)
+        isolated = namespaces is not None
+        subnets = subnets_of(net, zones, isolated)
         self._aws = Aws(region, machines)
         self._front = Front(self._aws.serve, seed)
-        self._metadata = Metadata(imds_port, region, self._aws.at, self._aws.user_data)
-        url = self._front.listen(endpoint)
+        self._metadata = Metadata(
+            imds_port, region, self._aws.at, self._aws.user_data, namespaces
+        )
+        url = self._front.listen(endpoint, isolated=isolated)
         vpc = f"{net}.0/24" if net.count(".") == 2 else net
         self._aws.set_up(url, group, subnets, vpc, tags or {}, template, parameters or {})
         return {

@@ -32,7 +32,7 @@ class Front:
         self._denied: Counter[tuple[str, str]] = Counter()
         self._history: dict[tuple[str, bytes], deque[tuple[float, Reply]]] = {}
 
-    def listen(self, address: str, port: int = 0) -> str:
+    def listen(self, address: str, port: int = 0, isolated: bool = False) -> str:
         """Starts to serve and returns the URL."""
         front = self
 
@@ -42,7 +42,7 @@ class Front:
 
             do_GET = do_POST = do_PUT = do_DELETE = answer
 
-        server = Server(address, port, Connection)
+        server = Server(address, port, Connection, isolated)
         server.start()
         return f"http://{address}:{server.server_port}"
 

@@ -1,5 +1,7 @@
-"""The one HTTP server that the parts of the cloud share: loopback, threads, HTTP/1.1, no log."""
+"""The one HTTP server that the parts of the cloud share: threads, HTTP/1.1, no log."""
 
+import ctypes
+import os
 import socket
 import struct
 import sys
@@ -14,14 +16,32 @@ from faults import Reply
 HOP = {"connection", "content-length", "date", "keep-alive", "server", "transfer-encoding"}
 
 
+# setns(2).
+CLONE_NEWNET = 0x40000000
+
+
+def enter_network(namespace: str):
+    """Lets this thread, and what it opens and starts from now on, be in a network namespace."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    with open(namespace) as file:
+        if libc.setns(file.fileno(), CLONE_NEWNET):
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), namespace)
+
+
 class Server(ThreadingHTTPServer):
-    """Answers on one loopback address until the process ends; a thread for each connection."""
+    """Answers on one address until the process ends; a thread for each connection.
+
+    The address is a loopback one, or is in a network namespace that the caller has made: whoever
+    uses the machine for something else is never reached.
+    """
 
     daemon_threads = True
     request_queue_size = 1024
 
-    def __init__(self, address: str, port: int, handler: type[BaseHTTPRequestHandler]):
-        if not ip_address(address).is_loopback:
+    def __init__(
+        self, address: str, port: int, handler: type[BaseHTTPRequestHandler], isolated: bool = False
+    ):
+        if not isolated and not ip_address(address).is_loopback:
             raise ValueError(f"{address} is not a loopback address")
         super().__init__((address, port), handler)
 

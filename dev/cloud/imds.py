@@ -1,5 +1,8 @@
 """The instance metadata service, version 2 only: one server for each instance's address.
 
+On loopback each has an address of its own; where each instance is in a network namespace of its
+own, all of them have the real one.
+
 Paths and answers follow the EC2 User Guide, "Instance metadata categories".
 """
 
@@ -9,22 +12,26 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from faults import Reply, access_key
-from http_server import Handler, Server
+from http_server import Handler, Server, enter_network
 
 ROLE = "zookeeper"
 TOKEN = "/latest/api/token"
 USER_DATA = "/latest/user-data"
 TTL = "x-aws-ec2-metadata-token-ttl-seconds"
 MAX_TTL = 21600
+# Where it is on every instance (EC2 User Guide, "Access instance metadata").
+LINK_LOCAL = ("169.254.169.254", 80)
 
 
 class Metadata:
     """Every instance's metadata server, and the answers that a test has put in their place.
 
     `describe(address)` is the instance that has this address now, as `Aws.instances` lists it;
-    `user_data(instance)` what its launch template gives to it.
+    `user_data(instance)` what its launch template gives to it. `namespaces` is the
+    directory with a network namespace for each address, if there is one.
     """
 
     def __init__(
@@ -33,9 +40,11 @@ class Metadata:
         region: str,
         describe: Callable[[str], dict | None],
         user_data: Callable[[str], str | None],
+        namespaces: str | None = None,
     ):
         self.port = port
         self._user_data = user_data
+        self._namespaces = Path(namespaces) if namespaces else None
         self._region = region
         self._describe = describe
         self._lock = threading.Lock()
@@ -43,8 +52,11 @@ class Metadata:
         self._overrides: dict[tuple[str, str], tuple[Reply, float]] = {}
 
     def serve(self, address: str):
-        """Starts the server of an address, unless it runs."""
+        """Starts the server of an address, unless it runs, or its namespace is yet to be made."""
         if address in self._served:
+            return
+        namespace = self._namespaces and self._namespaces / address
+        if namespace and not namespace.exists():
             return
         metadata = self
         tokens: dict[str, float] = {}
@@ -57,8 +69,18 @@ class Metadata:
             def do_GET(self):
                 self.send(metadata._get(address, self.path, self.headers, tokens))
 
-        Server(address, self.port, Connection).start()
         self._served.add(address)
+        if not namespace:
+            Server(address, self.port, Connection).start()
+            return
+
+        def inside():
+            enter_network(str(namespace))
+            Server(*LINK_LOCAL, Connection, isolated=True).start()
+
+        thread = threading.Thread(target=inside)
+        thread.start()
+        thread.join()
 
     def override(self, instance: str, path: str, status: int | None, body: str, seconds: float):
         """Answers one path of one instance with this, after so long; status None undoes it."""

@@ -14,7 +14,7 @@ use crate::decide::{self, safety};
 use crate::model::plan::Plan;
 use crate::model::policy::Policy;
 use crate::model::snapshot::Recording;
-use crate::world::{RealWorld, Secrecy};
+use crate::world::{RealWorld, Secrecy, guard};
 
 /// Between two looks of `status --watch`.
 const WATCH: Duration = Duration::from_secs(2);
@@ -97,6 +97,18 @@ pub async fn status(config: &Path, options: &StatusArgs) -> Exit {
 pub fn check_config(config: &Path) -> Exit {
     let printed = loaded(config).and_then(|loaded| print(&loaded.effective()));
     printed.err().unwrap_or(Exit::Ok)
+}
+
+/// `may-start`.
+pub fn may_start(config: &Path) -> Exit {
+    let settings = match loaded(config) {
+        Ok(loaded) => loaded.settings,
+        Err(exit) => return exit,
+    };
+    match guard::may_start(&settings) {
+        Ok(()) => Exit::Ok,
+        Err(forbidden) => refuse(&forbidden, Exit::Unavailable),
+    }
 }
 
 pub(super) const EVERYTHING: Look = Look::Everywhere {

@@ -75,6 +75,9 @@ pub enum Command {
     Doctor(DoctorArgs),
     /// Read the configuration, judge it, and print each value with its origin.
     CheckConfig,
+    /// Say whether the files on this instance's disk let its server start (what zookeeper.service
+    /// asks first). Exit code 69: they do not.
+    MayStart,
     /// Print the least IAM policy for the features that are switched on, in JSON.
     IamPolicy(iam_policy::Options),
 }

@@ -3,6 +3,7 @@
 mod apply;
 mod checkup;
 mod elsewhere;
+pub mod guard;
 mod leave;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -102,16 +103,11 @@ impl RealWorld {
             (Err(_), Secrecy::Optional) => None,
             (Err(error), Secrecy::Required) => return Err(error),
         };
+        let paths = paths(&settings);
         let zookeeper = &settings.zookeeper;
-        let log_dir = zookeeper.data_log_dir.clone();
-        let paths = Paths {
-            data_dir: zookeeper.data_dir.clone(),
-            log_dir: log_dir.clone().unwrap_or(zookeeper.data_dir.clone()),
-            conf_dir: zookeeper.conf_dir.clone(),
-        };
         let zoo_cfg = zoo_cfg::Settings {
             data_dir: zookeeper.data_dir.clone(),
-            data_log_dir: log_dir,
+            data_log_dir: zookeeper.data_log_dir.clone(),
             super_digest: secret.as_ref().map(Secret::digest),
             extra: zookeeper.extra.clone(),
         };
@@ -273,6 +269,16 @@ fn secret(settings: &Settings) -> Result<Secret, StartError> {
         path: path.clone(),
         source,
     })
+}
+
+fn paths(settings: &Settings) -> Paths {
+    let zookeeper = &settings.zookeeper;
+    let log_dir = zookeeper.data_log_dir.as_ref();
+    Paths {
+        data_dir: zookeeper.data_dir.clone(),
+        log_dir: log_dir.unwrap_or(&zookeeper.data_dir).clone(),
+        conf_dir: zookeeper.conf_dir.clone(),
+    }
 }
 
 fn manager(settings: &Settings, paths: &Paths) -> services::Manager {

@@ -80,6 +80,28 @@ impl Config {
     }
 }
 
+/// The config, if every one of these servers serves, one as the leader, and all of them say that
+/// exactly they are the members, so many of them voters.
+pub fn agreed(servers: &[Ipv4Addr], voters: usize) -> Option<Config> {
+    let modes: Vec<String> = servers.iter().map(|a| mode(*a)).collect::<Option<_>>()?;
+    if modes.iter().filter(|mode| *mode == "leader").count() != 1 {
+        return None;
+    }
+    let configs = servers
+        .iter()
+        .map(|a| Client::connect(&[*a]).ok()?.config().ok());
+    let mut configs = configs.collect::<Option<Vec<Config>>>()?;
+    configs.dedup();
+    let everybody: BTreeSet<Ipv4Addr> = servers.iter().copied().collect();
+    match &configs[..] {
+        [one] if one.members() == everybody => {
+            let each_once = one.voters.len() + one.observers.len() == everybody.len();
+            (each_once && one.voters.len() == voters).then(|| one.clone())
+        }
+        _ => None,
+    }
+}
+
 /// A session, driven only while it is asked something.
 pub struct Client {
     runtime: Runtime,

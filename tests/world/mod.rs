@@ -12,7 +12,7 @@ mod user_data;
 pub mod wait;
 pub mod writer;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
@@ -22,11 +22,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use self::client::{Client, Config};
+use self::client::Config;
 use self::cloud::{Cloud, Listed};
 use self::instance::{Image, Instance, group_id};
 use self::wait::within;
-use self::writer::{PARENT, Servers, Writer, Written};
+use self::writer::{Servers, Writer, Written};
 
 /// A world. Instances are spoken of by their EC2 ids.
 pub struct World {
@@ -237,24 +237,7 @@ impl World {
 
     /// The config, if the world is as [`World::await_ensemble`] wants it.
     pub fn ensemble(&self) -> Option<Config> {
-        let instances = || self.instances.values();
-        let modes: Vec<String> = instances().map(Instance::mode).collect::<Option<_>>()?;
-        let leads = |mode: &&String| *mode == "leader";
-        if modes.iter().filter(leads).count() != 1 {
-            return None;
-        }
-        let configs = instances().map(|i| Client::connect(&[i.address]).ok()?.config().ok());
-        let mut configs = configs.collect::<Option<Vec<Config>>>()?;
-        configs.dedup();
-        let everybody: BTreeSet<Ipv4Addr> = instances().map(|i| i.address).collect();
-        match &configs[..] {
-            [one] if one.members() == everybody => {
-                let each_once = one.voters.len() + one.observers.len() == everybody.len();
-                let complete = each_once && one.voters.len() == self.wanted_voters();
-                complete.then(|| one.clone())
-            }
-            _ => None,
-        }
+        client::agreed(&self.addresses(), self.wanted_voters())
     }
 
     /// How many of the instances are to vote: the largest odd number up to five, and no fewer than the
@@ -269,19 +252,7 @@ impl World {
 
     /// Asserts that every instance's own server has each acknowledged write.
     pub fn assert_nothing_lost(&self, written: &Written) {
-        assert!(!written.acknowledged.is_empty(), "nothing was written");
-        for instance in self.instances.values() {
-            let client = Client::connect(&[instance.address]).expect("it serves");
-            let there = client.children(PARENT).expect("readable");
-            let lost: Vec<&String> = written.acknowledged.difference(&there).collect();
-            let (count, all) = (lost.len(), written.acknowledged.len());
-            let at = &instance.id;
-            assert!(
-                lost.is_empty(),
-                "{count} of {all} are lost at {at}: {:?}…",
-                lost[0]
-            );
-        }
+        written.assert_at(&self.addresses());
     }
 
     /// The world as it is, for people: who serves as what, and the agents' last words.

@@ -30,6 +30,24 @@ pub struct Written {
     last: Option<Instant>,
 }
 
+impl Written {
+    /// Asserts that each of these servers has each acknowledged write.
+    pub fn assert_at(&self, servers: &[Ipv4Addr]) {
+        assert!(!self.acknowledged.is_empty(), "nothing was written");
+        for server in servers {
+            let client = Client::connect(&[*server]).expect("it serves");
+            let there = client.children(PARENT).expect("readable");
+            let lost: Vec<&String> = self.acknowledged.difference(&there).collect();
+            let (count, all) = (lost.len(), self.acknowledged.len());
+            assert!(
+                lost.is_empty(),
+                "{count} of {all} are lost at {server}: {:?}…",
+                lost[0]
+            );
+        }
+    }
+}
+
 /// The addresses that the client may connect to; the world keeps them current.
 pub type Servers = Arc<Mutex<Vec<Ipv4Addr>>>;
 
