@@ -173,7 +173,7 @@ fn warnings(view: View) -> Vec<String> {
         .is_ok_and(|r| r.newest(Slot::Ensemble).is_none())
     {
         let text = "the log stream \"ensemble\" is missing: newcomers will not found a second \
-                    ensemble, and will not join either. See \"The marker is missing\" in the README";
+                    ensemble, and will not join either. See \"The marker is missing\" in docs/recover.md";
         warnings.push(text.to_owned());
     }
     warnings
