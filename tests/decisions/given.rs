@@ -240,6 +240,21 @@ impl Given {
         self
     }
 
+    /// `letter`, the owner of this claim, has the address that `former` had: EC2 gives it again, and
+    /// lists `former` no more.
+    pub fn inherits(self, letter: char, name: &str, former: char) -> Self {
+        let name: ClaimName = name.parse().expect("the name of a claim");
+        let mut given = self.fleet(|fleet| {
+            fleet.instances.remove(&instance(former));
+            let heir = fleet.instances.get_mut(&instance(letter));
+            heir.expect("an instance of the group").address = Some(address(former));
+        });
+        let claims = &mut value(&mut given.snapshot.register).claims;
+        let owner = claims.get_mut(&name).and_then(|claim| claim.owner.as_mut());
+        owner.expect("an owner").address = address(former);
+        given
+    }
+
     pub fn fleet(mut self, change: impl FnOnce(&mut Fleet)) -> Self {
         change(value(&mut self.snapshot.fleet));
         self

@@ -80,6 +80,24 @@ fn a_leader_that_the_group_terminates_takes_itself_out() {
 }
 
 #[test]
+fn who_answers_at_the_address_of_a_lost_voter_is_not_that_voter() {
+    let newcomer = given('a', "abcd")
+        .three_joined()
+        .claim("4", 'd', &[Started])
+        .files_of(1, &THREE)
+        .runs(serving(Mode::Leader, config(&THREE)))
+        .peer('b', serving(Mode::Follower, config(&THREE)))
+        .peer('d', serving(Mode::Follower, config(&THREE)))
+        .inherits('d', "4", 'c')
+        .claim("1", 'a', &[Started, Joined, Leaving]);
+    goes(newcomer, Notice::Group).prints(
+        "situation: leaving the ensemble
+         waiting for the others to be able to spare this server, for 842 s at most: without a quorum of server 3 at 10.0.0.3
+         warning: the group terminates this instance",
+    );
+}
+
+#[test]
 fn it_goes_by_the_groups_list_when_the_metadata_service_is_silent() {
     let terminating = hook(Transition::Terminating, Some(10));
     let leaver = one_too_many()
