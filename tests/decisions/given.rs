@@ -165,6 +165,24 @@ pub fn history(epoch: u32, zxid: u64) -> History {
     }
 }
 
+/// Member 1 of three that serve, on `a`.
+pub fn one_of_three(mode: Mode) -> Given {
+    const THREE: [(u8, char); 3] = [(1, 'a'), (2, 'b'), (3, 'c')];
+    let serves = |mode| serving(mode, config(&THREE));
+    let other = if mode == Mode::Leader {
+        Mode::Follower
+    } else {
+        Mode::Leader
+    };
+    given('a', "abc")
+        .three_joined()
+        .files_of(1, &THREE)
+        .tagged(1)
+        .runs(serves(mode))
+        .peer('b', serves(other))
+        .peer('c', serves(Mode::Follower))
+}
+
 impl Given {
     pub fn claim_at(
         mut self,

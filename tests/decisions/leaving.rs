@@ -9,7 +9,7 @@ use zk_bootstrap::model::plan::{Action, Plan, Situation};
 use zk_bootstrap::model::probe::{Mode, Probe};
 use zk_bootstrap::model::snapshot::Answer;
 
-use crate::given::{Given, config, given, id, instance, noon, serving};
+use crate::given::{Given, config, given, id, instance, noon, one_of_three, serving};
 
 const THREE: [(u8, char); 3] = [(1, 'a'), (2, 'b'), (3, 'c')];
 const FOUR: [(u8, char); 4] = [(1, 'a'), (2, 'b'), (3, 'c'), (4, 'd')];
@@ -39,17 +39,6 @@ fn goes(given: Given, notice: Notice) -> Given {
             value: Some(notice),
         };
     })
-}
-
-/// Member 1 of three that serve, on `a`.
-fn one_of_three(mode: Mode) -> Given {
-    given('a', "abc")
-        .three_joined()
-        .files_of(1, &THREE)
-        .tagged(1)
-        .runs(serving(mode, config(&THREE)))
-        .peer('b', serving(Mode::Leader, config(&THREE)))
-        .peer('c', serving(Mode::Follower, config(&THREE)))
 }
 
 /// Voter 1 of four that serve, on `a`, in a group that is to have three.
