@@ -104,6 +104,10 @@ fn the_instances_of_a_stack_become_an_ensemble_and_a_new_image_rolls_through() {
         let heap = fs::read_to_string(home.join("conf/java.env"));
         assert!(heap.expect("java.env").contains("-Xmx128m"));
     }
+    // It sees the register's retention by the stack's role.
+    let doctor = world.at(&old[0]).run(&["doctor"]);
+    let findings = String::from_utf8_lossy(&doctor.stdout);
+    assert!(findings.contains("keeps its events for ever"), "{findings}");
     let mut told = world.await_that("figures", LATE, figures);
     told["_aws"].take();
     let expected = json!({
