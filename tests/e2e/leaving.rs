@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::stage::{GROUP, LATE, SOON, Stage, image, looks, world, world_of};
+use crate::stage::{GROUP, LATE, SOON, Stage, image, image_with, looks, world, world_of};
 use crate::world::World;
 use crate::world::client::{Client, Config};
 use crate::world::group::{Outcome, Transition};
@@ -106,11 +106,7 @@ fn a_newcomer_goes_into_service_only_as_a_member() {
 
 #[test]
 fn a_group_that_scales_in_spares_the_protected_and_the_other_server_leaves_first() {
-    let settings = "[policy]\nprotect_voters = false\n".to_owned();
-    let image = Image {
-        settings,
-        ..image()
-    };
+    let image = image_with("[policy]\nprotect_voters = false\n");
     let mut world = world_of("127.46.2", 4, image);
     put_hook(&mut world, "leave", Transition::Terminating);
     let writer = world.writer();
