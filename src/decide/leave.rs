@@ -180,8 +180,16 @@ impl Leaver<'_> {
             }
             return waits(Situation::Leaving, Waiting::Spare { why, left });
         }
-        if let Some(instance) = self.successor().filter(|_| !left.is_zero()) {
-            return waits(Situation::Leaving, Waiting::Successor { instance, left });
+        if !left.is_zero() {
+            if self.votes() && self.predates_notice() {
+                let whom = "EC2 and the group";
+                let why = "the list is older than the notice, and does not tell who comes instead";
+                let why = why.to_owned();
+                return waits(Situation::Leaving, Waiting::Answer { whom, why });
+            }
+            if let Some(instance) = self.successor() {
+                return waits(Situation::Leaving, Waiting::Successor { instance, left });
+            }
         }
         let listed = fate::own_member(self.view, self.config);
         let leave = Action::RemoveServers {
@@ -215,6 +223,14 @@ impl Leaver<'_> {
             true => Ok(()),
             false => Err(format!("without a quorum of {}", silent.join(", "))),
         }
+    }
+
+    /// Whether the group's list is from before it began to terminate this instance. The notice is read
+    /// at each look, the list is not; a replacement is launched at the same time.
+    fn predates_notice(&self) -> bool {
+        let listed = self.view.instance().map(|instance| instance.lifecycle);
+        let is_told = notice(self.view) == Some(Notice::Group);
+        is_told && self.fleet.desired.is_some() && listed != Some(Lifecycle::Terminating)
     }
 
     /// An observer or a newcomer that may take the place, where a voter leaves one.
