@@ -241,15 +241,17 @@ class TemplateTest(unittest.TestCase):
 
 class DocumentationTest(unittest.TestCase):
     GUIDE = PATH.parents[1] / "docs/deploy.md"
+    README = PATH.parents[1] / "README.md"
 
     def commands(self) -> list[list[str]]:
-        blocks = re.findall(r"```console\n(.*?)```", self.GUIDE.read_text(), re.DOTALL)
+        text = self.README.read_text() + self.GUIDE.read_text()
+        blocks = re.findall(r"```console\n(.*?)```", text, re.DOTALL)
         lines = "".join(blocks).splitlines()
-        return [shlex.split(line.removeprefix("$ ")) for line in lines]
+        return [shlex.split(line.removeprefix("$ ")) for line in lines if line.startswith("$ aws ")]
 
     def test_every_command_of_the_guide_is_one(self):
         commands = self.commands()
-        self.assertGreaterEqual(len(commands), 6)
+        self.assertGreaterEqual(len(commands), 8)
         for aws, service, command, *rest in commands:
             with self.subTest(command=command):
                 self.assertEqual(aws, "aws")

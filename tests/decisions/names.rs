@@ -7,28 +7,21 @@ use zk_bootstrap::model::policy::ClientBind;
 use zk_bootstrap::model::probe::{Mode, Probe};
 use zk_bootstrap::model::snapshot::Answer;
 
-use crate::given::{Given, config, given, id, noon, serving, unknown};
+use crate::given::{Given, config, id, noon, one_of_three, serving, unknown};
 
 const THREE: [(u8, char); 3] = [(1, 'a'), (2, 'b'), (3, 'c')];
 
 /// Member 1 of three that serve, on `a`, where names are published; this is.
 fn member(mode: Mode, published: Option<Names>) -> Given {
-    given('a', "abc")
-        .three_joined()
-        .files_of(1, &THREE)
-        .tagged(1)
-        .runs(serving(mode, config(&THREE)))
-        .peer('b', serving(Mode::Follower, config(&THREE)))
-        .peer('c', serving(Mode::Follower, config(&THREE)))
-        .with(|snapshot, policy| {
-            policy.publish_names = true;
-            // Otherwise it would have to be taken off, or set.
-            policy.protect_voters = false;
-            snapshot.names = Answer::Known {
-                at: noon(),
-                value: published,
-            };
-        })
+    one_of_three(mode).with(|snapshot, policy| {
+        policy.publish_names = true;
+        // Otherwise it would have to be taken off, or set.
+        policy.protect_voters = false;
+        snapshot.names = Answer::Known {
+            at: noon(),
+            value: published,
+        };
+    })
 }
 
 /// The names of these members, with a config so much older (or newer).

@@ -554,7 +554,7 @@ fn a_joiner_without_data_leaves_it_to_the_others() {
         .prints(
             "situation: every copy of the data is gone
              1. testify in log stream 3: no data of generation 1 here
-             waiting for an operator: every instance that ever held data is terminated; restore a disk, or set policy.when_all_is_lost = \"refound\" to begin anew with an empty ensemble",
+             waiting for an operator: every instance that ever held data is terminated: no copy is left. policy.when_all_is_lost = \"refound\" begins anew with an empty ensemble",
         );
 }
 
