@@ -11,6 +11,7 @@ use crate::world::World;
 use crate::world::client::{Client, Config};
 use crate::world::group::{Outcome, Transition};
 use crate::world::instance::Image;
+use crate::world::wait::wait_for;
 
 /// No hook times out within a test: whoever goes on was completed.
 const HEARTBEAT: Duration = Duration::from_secs(600);
@@ -35,8 +36,9 @@ fn held_at_the_end(net: &str, size: usize) -> Stage {
 /// The config as the servers of these instances tell it.
 fn config(world: &mut World, ids: &[String]) -> Config {
     let addresses: Vec<_> = ids.iter().map(|id| world.at(id).address).collect();
-    let told = Client::connect(&addresses).and_then(|client| client.config());
-    told.expect("a config")
+    // Between two leaders nobody tells.
+    let told = || Client::connect(&addresses).and_then(|client| client.config());
+    wait_for("a config", SOON, || told().ok())
 }
 
 /// How often an instance's agent has made this call.
