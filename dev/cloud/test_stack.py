@@ -132,7 +132,6 @@ class ChoicesTest(unittest.TestCase):
         groups = self.cloud.client("logs").describe_log_groups()["logGroups"]
         self.assertIn(7, [each.get("retentionInDays") for each in groups])
 
-
     def test_names_are_in_a_private_zone_of_the_vpc_which_the_agents_may_change_and_nothing_else(self):
         (zone,) = self.cloud.client("route53").list_hosted_zones()["HostedZones"]
         self.assertEqual((zone["Name"], zone["Config"]["PrivateZone"]), ("zk.example.internal.", True))

@@ -96,8 +96,13 @@ fn what_is_published_already_or_newer_is_left_alone() {
 #[test]
 fn nobody_else_publishes_and_nobody_who_cannot_see_what_is_there() {
     member(Mode::Follower, None).prints(SETTLED);
-    let blind = |given: Given| given.with(|snapshot, _| snapshot.names = unknown());
-    blind(member(Mode::Leader, None)).prints(SETTLED);
+    let blind = |answer| member(Mode::Leader, None).with(|snapshot, _| snapshot.names = answer);
+    blind(Answer::not_asked()).prints(SETTLED);
+    blind(unknown()).prints(
+        "situation: a serving member
+         warning: what clients are told cannot be seen: throttled
+         nothing to do",
+    );
     let off = |given: Given| given.with(|_, policy| policy.publish_names = false);
     off(member(Mode::Leader, None)).prints(SETTLED);
 }

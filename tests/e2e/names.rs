@@ -23,6 +23,7 @@ fn world_with_domain(net: &str) -> (Stage, String) {
         "[names]\npublish = \"route53\"\nzone_id = \"{zone}\"\ndomain = \"{DOMAIN}\"\nttl = \"1s\"\n"
     );
     world.image = image_with(&settings);
+    world.restrict();
     world.launch(3);
     (world, zone)
 }
