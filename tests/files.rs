@@ -1,10 +1,12 @@
 //! Files are replaced whole or not at all, and moved rather than deleted.
 
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use zk_bootstrap::host::files::{changed, list, move_aside, read, replace, space};
+use zk_bootstrap::host::file_systems::space;
+use zk_bootstrap::host::files::{list, move_aside, read, replace, stored};
 
 /// A directory of its own for each test, under the build's.
 fn directory(name: &str) -> PathBuf {
@@ -91,16 +93,32 @@ fn a_file_system_tells_its_free_space_without_being_written_to() {
 }
 
 #[test]
-fn a_directory_tells_when_anything_in_it_was_changed_last() {
-    let directory = directory("changed");
-    let first = changed(&directory)
-        .expect("an answer")
-        .expect("it is there");
-    let path = directory.join("log.1");
-    fs::write(&path, "1").expect("written");
-    let later = first + std::time::Duration::from_secs(60);
-    let file = fs::File::options().write(true).open(&path).expect("there");
-    file.set_modified(later).expect("a time");
-    assert_eq!(changed(&directory).expect("an answer"), Some(later));
-    assert_eq!(changed(&directory.join("none")).expect("an answer"), None);
+fn a_directory_tells_when_anything_was_stored_in_it_last_and_empty_files_are_nothing() {
+    let directory = directory("stored");
+    let now = fs::metadata(&directory).and_then(|found| found.modified());
+    let later = now.expect("a time") + Duration::from_secs(60);
+    let touch = |path: &Path| {
+        let file = File::options().read(true).open(path).expect("there");
+        file.set_modified(later).expect("a time");
+    };
+    touch(&directory);
+    assert_eq!(stored(&directory).expect("an answer"), Some(later));
+    let log = directory.join("log.1");
+    fs::write(&log, "1").expect("written");
+    let first = fs::metadata(&log).and_then(|found| found.modified());
+    let first = Some(first.expect("a time"));
+    // What a server leaves on a full disk with each of its attempts.
+    fs::write(directory.join("log.2"), "").expect("written");
+    fs::create_dir(directory.join("version-2")).expect("a directory");
+    for new in [
+        &directory.join("log.2"),
+        &directory.join("version-2"),
+        &directory,
+    ] {
+        touch(new);
+    }
+    assert_eq!(stored(&directory).expect("an answer"), first);
+    touch(&log);
+    assert_eq!(stored(&directory).expect("an answer"), Some(later));
+    assert_eq!(stored(&directory.join("none")).expect("an answer"), None);
 }

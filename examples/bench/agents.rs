@@ -1,7 +1,6 @@
 //! The agents' side, with the AWS calls that it takes.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::net::Ipv4Addr;
 
 use serde_json::{Value, json};
@@ -12,8 +11,10 @@ use crate::world::instance::Image;
 use crate::world::wait::wait_for;
 use crate::{PATIENCE, Times, until_each_acknowledges, until_each_acknowledges_as};
 
-/// Overrides the pace of the tests by what the product's users have.
-const PACE: &str = "[pace]\ntick = \"10s\"\naws = \"60s\"\nbackoff_max = \"30s\"\n";
+/// What the product's users have.
+pub const PACE: &str = "tick = \"10s\"\naws = \"60s\"\nbackoff_max = \"30s\"";
+/// Changes are noticed almost at once: what the settings let agents wait is no part of their work.
+const ALERT: &str = "tick = \"100ms\"\naws = \"60s\"\nbackoff_max = \"30s\"";
 
 /// Calls by action: `logs:PutLogEvents`.
 pub type Counts = BTreeMap<String, f64>;
@@ -33,7 +34,6 @@ pub struct Calls {
 pub fn round(net: &str, image: &Image) -> (Times, Calls, World) {
     let mut world = World::empty(net, image.clone());
     let trio = world.launch_without_boot(3);
-    set_pace(&mut world, PACE);
     let addresses: Vec<Ipv4Addr> = world.addresses();
     let begun = clock::instant();
     trio.iter().for_each(|id| world.at(id).start_agent());
@@ -59,23 +59,21 @@ pub fn round(net: &str, image: &Image) -> (Times, Calls, World) {
     (times, calls, world)
 }
 
+/// Instances whose agents notice changes almost at once.
+pub fn alert(image: &Image) -> Image {
+    Image {
+        pace: ALERT,
+        ..image.clone()
+    }
+}
+
 /// Boots an instance; how long it takes until it serves in one of these modes, and how many calls.
 fn add(world: &mut World, id: &str, modes: &[&str]) -> (std::time::Duration, Counts) {
-    set_pace(world, PACE);
     let address = world.at(id).address;
     let begun = clock::instant();
     world.at(id).start_agent();
     until_each_acknowledges_as(modes, &[address]);
     (begun.elapsed(), calls(world, id))
-}
-
-/// Gives every instance this pace instead of the tests'.
-pub fn set_pace(world: &mut World, pace: &str) {
-    for instance in world.instances() {
-        let directory = instance.home.join("config.d");
-        fs::create_dir_all(&directory).expect("a directory");
-        fs::write(directory.join("50-pace.toml"), pace).expect("a file");
-    }
 }
 
 /// An instance's calls so far, once it has tagged itself as a member.

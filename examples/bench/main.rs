@@ -12,6 +12,7 @@ mod world;
 mod agents;
 mod by_hand;
 mod claims;
+mod leaving;
 mod recovery;
 mod resources;
 mod table;
@@ -45,8 +46,12 @@ recovering from the death of two of three until the follower that is left leads 
            write; by hand: it is stopped, told that it is alone, and started. Without what the agents
            let pass before they look (pace.tick, here 100 ms, otherwise 10 s; backoff_max until EC2
            says who is terminated, here at once)
-write gap  the longest time between two acknowledged writes of a client that writes every 10 ms, from
-           before a follower's death until its replacement votes
+write gap  the longest time between two acknowledged writes of a client that writes every 10 ms; swapping:
+           from before a follower's death until its replacement votes; leaving: from before the group
+           terminates the leader's instance, held by its hook, until it is gone; by hand: one reconfig
+           by a follower that removes the leader, which is stopped when the next one leads
+refreshing from the start of an instance refresh, with hooks for launching and terminating, until it is
+           successful, a third of it; pace.tick is 100 ms, as above
 memory     VmRSS of an agent after the changes and a minute of rest, the largest of four
 CPU        utime and stime in /proc/PID/stat over that minute, the busiest of four
 calls      counted by the emulated AWS from boot until the instance is tagged as finished, retries
@@ -72,6 +77,7 @@ fn main() {
     let image = Image {
         agent: released(),
         zookeeper: packaged(),
+        pace: agents::PACE,
         settings: String::new(),
     };
     let (mut hand, mut agents, mut calls) = (Vec::new(), Vec::new(), Vec::new());
@@ -98,8 +104,13 @@ fn main() {
     let recoveries: Vec<recovery::Round> = (0..rounds)
         .map(|round| recovery::round(|side| format!("127.61.{}", 2 * round + side), &image))
         .collect();
+    let leaves: Vec<leaving::Round> = (0..rounds)
+        .map(|round| leaving::round(round, |side| format!("127.62.{}", 2 * round + side), &image))
+        .collect();
     let mut rows = ratios(&hand, &agents);
     rows.extend(recovery::rows(&recoveries));
+    let join = median(agents.iter().map(|times| times.join.as_secs_f64()));
+    rows.extend(leaving::rows(&leaves, join));
     rows.extend(resources::rows(&image, &idle));
     rows.extend(call_rows(&calls, &idle));
     rows.extend(claims::rows(&image));

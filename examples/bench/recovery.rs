@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::json;
 use zk_bootstrap::clock;
 
-use crate::agents::set_pace;
+use crate::agents::alert;
 use crate::by_hand::{self, Member};
 use crate::table::{Row, median};
 use crate::world::World;
@@ -20,9 +20,6 @@ use crate::world::wait::wait_for;
 use crate::world::writer::{Servers, Writer};
 use crate::{PATIENCE, until_each_acknowledges};
 
-/// Members notice almost at once that their server does not serve: what the settings let them wait
-/// is no part of the work.
-const PACE: &str = "[pace]\ntick = \"100ms\"\naws = \"60s\"\nbackoff_max = \"30s\"\n";
 /// Acknowledged writes before and after what is measured.
 const WRITES: usize = 100;
 
@@ -114,18 +111,13 @@ fn begin_alone(world: &World, survivor: Member) {
 /// EC2 says at once who is terminated: how long it takes for that is its own affair. The
 /// replacements do not boot, since nothing depends on them.
 fn by_agents(net: &str, image: &Image) -> Side {
-    let mut world = World::empty(net, image.clone());
-    world.launch_without_boot(3);
-    set_pace(&mut world, PACE);
-    world.instances().for_each(|each| each.start_agent());
+    let mut world = World::start(net, 3, alert(image));
     world.await_ensemble(PATIENCE);
 
     let writer = world.writer();
     let gap = longest_gap(writer, || {
         let gone = world.followers().remove(0);
-        let replacement = world.terminate_without_boot(&gone);
-        set_pace(&mut world, PACE);
-        world.at(&replacement).start_agent();
+        world.terminate(&gone);
         world.await_ensemble(PATIENCE);
     });
 
@@ -144,7 +136,7 @@ fn by_agents(net: &str, image: &Image) -> Side {
 }
 
 /// The longest time between two acknowledged writes while something is done.
-fn longest_gap(writer: Writer, done: impl FnOnce()) -> Duration {
+pub fn longest_gap(writer: Writer, done: impl FnOnce()) -> Duration {
     writer.await_more(WRITES, PATIENCE);
     writer.new_act();
     done();

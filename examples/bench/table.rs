@@ -33,6 +33,14 @@ impl Row {
         }
     }
 
+    /// Seconds of the agents, and their ratio to other seconds of theirs.
+    pub fn against(what: &'static str, agents: f64, others: f64) -> Self {
+        Row {
+            by_hand: String::new(),
+            ..Row::ratio(what, agents, others, None)
+        }
+    }
+
     /// A figure of the agents alone.
     pub fn figure(what: &'static str, value: f64, unit: &str, target: Option<f64>) -> Self {
         Row {

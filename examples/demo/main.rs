@@ -20,7 +20,7 @@ use std::time::Duration;
 use self::paper::{Paper, pause};
 use self::watch::{Watch, list};
 use self::world::client::Client;
-use self::world::instance::Image;
+use self::world::instance::{HURRY, Image};
 use self::world::writer::{PARENT, Writer, Written};
 use self::world::{World, built, packaged, process};
 
@@ -55,6 +55,7 @@ fn tell(paper: &Paper) {
     let image = Image {
         agent: built(),
         zookeeper: packaged(),
+        pace: HURRY,
         settings: String::new(),
     };
     let mut world = World::empty(NET, image);

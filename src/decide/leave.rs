@@ -180,8 +180,16 @@ impl Leaver<'_> {
             }
             return waits(Situation::Leaving, Waiting::Spare { why, left });
         }
-        if let Some(instance) = self.successor().filter(|_| !left.is_zero()) {
-            return waits(Situation::Leaving, Waiting::Successor { instance, left });
+        if self.opens_a_seat() && !left.is_zero() {
+            if let Some(instance) = self.successor() {
+                return waits(Situation::Leaving, Waiting::Successor { instance, left });
+            }
+            if self.predates_notice() {
+                let whom = "EC2 and the group";
+                let why = "the list is older than the notice, and does not tell who comes instead";
+                let why = why.to_owned();
+                return waits(Situation::Leaving, Waiting::Answer { whom, why });
+            }
         }
         let listed = fate::own_member(self.view, self.config);
         let leave = Action::RemoveServers {
@@ -217,16 +225,28 @@ impl Leaver<'_> {
         }
     }
 
-    /// An observer or a newcomer that may take the place, where a voter leaves one.
-    fn successor(&self) -> Option<InstanceId> {
+    /// Whether the group's list is from before it began to terminate this instance. The notice is read
+    /// at each look, the list is not; a replacement is launched at the same time.
+    fn predates_notice(&self) -> bool {
+        let listed = self.view.instance().map(|instance| instance.lifecycle);
+        let is_told = notice(self.view) == Some(Notice::Group);
+        is_told && self.fleet.desired.is_some() && listed != Some(Lifecycle::Terminating)
+    }
+
+    /// Whether a voter is missing when this server is gone.
+    fn opens_a_seat(&self) -> bool {
         let wanted = self.view.policy.wanted_voters(self.fleet.desired);
-        let opens = self.votes() && self.config.voter_count() <= wanted;
+        self.votes() && self.config.voter_count() <= wanted
+    }
+
+    /// An observer or a newcomer that may take the place.
+    fn successor(&self) -> Option<InstanceId> {
         let has_no_vote = |address| !self.config.voters().any(|s| s.is_at(address));
         let mut others = self
             .fleet
             .instances
             .iter()
             .filter(|(_, i)| i.is_staying() && i.address.is_some_and(has_no_vote));
-        others.next().map(|(id, _)| id.clone()).filter(|_| opens)
+        others.next().map(|(id, _)| id.clone())
     }
 }

@@ -5,7 +5,8 @@ use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use super::files::{FileError, failed, space};
+use super::file_systems::space;
+use super::files::{FileError, failed};
 use crate::model::facts::FileSystem;
 
 /// What the file system says of a directory; `None` when there is none.

@@ -81,50 +81,22 @@ pub fn list(directory: &Path) -> Result<Vec<String>, FileError> {
     }
 }
 
-/// What a file system says of itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Space {
-    /// Whether it is mounted read-only.
-    pub read_only: bool,
-    /// Bytes that are free to who is not root.
-    pub free: u64,
-    /// Bytes in all.
-    pub size: u64,
-    /// Whether no inode is free. (Some file systems make them as they need them, and count none.)
-    pub out_of_inodes: bool,
-}
-
-/// What the file system of a directory says of itself; `None` when there is no such directory.
-///
-/// # Errors
-/// When it is there and does not say.
-pub fn space(directory: &Path) -> Result<Option<Space>, FileError> {
-    let said = match rustix::fs::statvfs(directory) {
-        Ok(said) => said,
-        Err(rustix::io::Errno::NOENT) => return Ok(None),
-        Err(error) => return Err(failed(directory, "ask for its free space")(error.into())),
-    };
-    Ok(Some(Space {
-        read_only: said.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY),
-        free: said.f_bavail.saturating_mul(said.f_frsize),
-        size: said.f_blocks.saturating_mul(said.f_frsize),
-        out_of_inodes: said.f_files > 0 && said.f_favail == 0,
-    }))
-}
-
-/// When a directory or a file in it was changed last; `None` when there is no such directory.
+/// When anything was last stored in a directory: the newest of its files that are not empty, or the
+/// directory itself where there are none; `None` when there is no such directory. On a full file system
+/// files can still be made, and a server that tries makes an empty one each time.
 ///
 /// # Errors
 /// When it is there and cannot be looked at.
-pub fn changed(directory: &Path) -> Result<Option<SystemTime>, FileError> {
+pub fn stored(directory: &Path) -> Result<Option<SystemTime>, FileError> {
     let newest = || -> io::Result<SystemTime> {
-        let mut newest = fs::metadata(directory)?.modified()?;
+        let mut newest = None;
         for entry in fs::read_dir(directory)? {
             // A server may take a file away in between.
-            let modified = entry?.metadata().and_then(|m| m.modified());
-            newest = modified.map_or(newest, |modified| newest.max(modified));
+            let found = entry?.metadata().ok();
+            let stored = found.filter(|found| found.is_file() && found.len() > 0);
+            newest = newest.max(stored.and_then(|found| found.modified().ok()));
         }
-        Ok(newest)
+        newest.map_or_else(|| fs::metadata(directory)?.modified(), Ok)
     };
     match newest() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),

@@ -2,6 +2,7 @@
 
 pub mod connections;
 pub mod directories;
+pub mod file_systems;
 pub mod files;
 pub mod notify;
 pub mod services;

@@ -39,7 +39,8 @@ pub struct Disk {
     /// The first of the data directories that takes nothing, if one does not.
     #[serde(default)]
     pub unwritable: Option<Unwritable>,
-    /// When anything in the data directories was written last; absent where there is nothing.
+    /// When anything was last stored in the data directories: an empty file is nothing. Absent where
+    /// there are none.
     #[serde(default)]
     pub written: Option<Timestamp>,
 }

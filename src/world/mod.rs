@@ -17,6 +17,7 @@ use crate::agent::{self, ApplyError, Look, Outcome, chain};
 use crate::aws::{AwsError, Metadata, imds};
 use crate::clock;
 use crate::config::{Manager, Settings};
+use crate::host::file_systems;
 use crate::host::files::{self, FileError};
 use crate::host::notify;
 use crate::host::services;
@@ -155,9 +156,9 @@ impl RealWorld {
     fn file_systems(&self, disk: &mut Disk) -> Result<(), FileError> {
         let [data, log] = self.paths.versions();
         for directory in [&self.paths.data_dir, &data, &self.paths.log_dir, &log] {
-            let changed = files::changed(directory)?.and_then(|t| Timestamp::try_from(t).ok());
-            disk.written = disk.written.max(changed);
-            let Some(space) = files::space(directory)? else {
+            let stored = files::stored(directory)?.and_then(|t| Timestamp::try_from(t).ok());
+            disk.written = disk.written.max(stored);
+            let Some(space) = file_systems::space(directory)? else {
                 continue;
             };
             let full = space.free < LEAST_SPACE || space.out_of_inodes;

@@ -13,7 +13,7 @@ use crate::network::Network;
 use crate::scenarios::Scenario;
 use crate::violations::{Violation, violations};
 use crate::world::client::Config;
-use crate::world::instance::Image;
+use crate::world::instance::{HURRY, Image};
 use crate::world::wait::wait_for;
 use crate::world::{World, packaged, process};
 
@@ -59,6 +59,7 @@ impl Trial {
         let image = Image {
             agent: PathBuf::from(env!("CARGO_BIN_EXE_zk-bootstrap")),
             zookeeper: packaged(),
+            pace: HURRY,
             settings: scenario.settings.to_owned(),
         };
         let mut world = World::empty(net, image);

@@ -132,6 +132,27 @@ fn with_a_newcomer_in_sight_it_stays_until_that_one_takes_its_place() {
 }
 
 #[test]
+fn a_list_from_before_the_notice_does_not_say_that_nobody_takes_its_place() {
+    let listed_in_service = one_of_three(Mode::Leader)
+        .peer('b', serving(Mode::Follower, config(&THREE)))
+        .fleet(|fleet| fleet.desired = Some(3));
+    let leaver = goes(listed_in_service, Notice::Group);
+    leaver.prints(
+        "situation: leaving the ensemble
+         1. note \"leaving\" in log stream 1
+         waiting for an answer from EC2 and the group: the list is older than the notice, and does not tell who comes instead
+         warning: the group terminates this instance",
+    );
+    let noted = leaver.claim("1", 'a', &[Started, Joined, Leaving]);
+    let at_last = noted.with(|_, policy| policy.leave_patience = Duration::from_secs(30));
+    at_last.prints(
+        "situation: leaving the ensemble
+         1. reconfig at version 100000003: remove server 1
+         warning: the group terminates this instance",
+    );
+}
+
+#[test]
 fn the_newcomer_takes_the_place_of_one_that_is_leaving() {
     given('d', "abcd")
         .three_joined()

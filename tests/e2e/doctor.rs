@@ -53,7 +53,7 @@ fn patient(world: &mut World, id: &str) -> Vec<Value> {
 
 #[test]
 fn a_healthy_member_has_no_errors_and_looking_changes_nothing() {
-    let mut world = world("127.49.1", 3);
+    let mut world = world("127.52.1", 3);
     for (name, transition, default) in [
         ("in", Transition::Launching, Outcome::Abandon),
         ("out", Transition::Terminating, Outcome::Continue),
@@ -114,7 +114,7 @@ fn a_healthy_member_has_no_errors_and_looking_changes_nothing() {
 
 #[test]
 fn what_was_made_ill_is_found_with_its_remedy() {
-    let mut world = world("127.49.2", 3);
+    let mut world = world("127.52.2", 3);
     world.await_ensemble(SOON);
     let [id, silent, stopped] = <[String; 3]>::try_from(world.ids()).expect("three");
     let denied = json!({ "kind": "denied", "action": "CreateTags" });
@@ -161,7 +161,7 @@ fn what_was_made_ill_is_found_with_its_remedy() {
 
 #[test]
 fn an_aws_that_is_silent_is_told_soon() {
-    let mut world = world("127.49.3", 1);
+    let mut world = world("127.52.3", 1);
     close_secrets(&mut world);
     world.await_ensemble(SOON);
     let id = world.ids().remove(0);

@@ -4,24 +4,22 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::stage::{LATE, SOON, image, looks, world, world_of};
+use crate::stage::{LATE, SOON, image, image_of_3_9_5, looks, world, world_of};
+use crate::world::World;
+use crate::world::instance::Image;
 use crate::world::wait::wait_for;
-use crate::world::{World, distribution};
 
 #[test]
 fn three_instances_started_at_once_become_one_ensemble() {
-    founding("127.41.1", image().zookeeper);
+    founding("127.41.1", image());
 }
 
 #[test]
 fn three_instances_with_zookeeper_3_9_5_become_one_ensemble() {
-    let release = distribution("3.9.5").expect("its jars are set up: run dev/setup.sh --all");
-    founding("127.41.2", release);
+    founding("127.41.2", image_of_3_9_5());
 }
 
-fn founding(net: &str, zookeeper: std::path::PathBuf) {
-    let mut image = image();
-    image.zookeeper = zookeeper;
+fn founding(net: &str, image: Image) {
     let mut world = world_of(net, 3, image);
     let writer = world.writer();
     let config = world.await_ensemble(SOON);

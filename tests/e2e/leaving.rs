@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::stage::{GROUP, LATE, SOON, Stage, image, looks, world, world_of};
+use crate::stage::{GROUP, LATE, SOON, Stage, image, image_with, looks, world, world_of};
 use crate::world::World;
 use crate::world::client::{Client, Config};
 use crate::world::group::{Outcome, Transition};
 use crate::world::instance::Image;
+use crate::world::wait::wait_for;
 
 /// No hook times out within a test: whoever goes on was completed.
 const HEARTBEAT: Duration = Duration::from_secs(600);
@@ -35,8 +36,9 @@ fn held_at_the_end(net: &str, size: usize) -> Stage {
 /// The config as the servers of these instances tell it.
 fn config(world: &mut World, ids: &[String]) -> Config {
     let addresses: Vec<_> = ids.iter().map(|id| world.at(id).address).collect();
-    let told = Client::connect(&addresses).and_then(|client| client.config());
-    told.expect("a config")
+    // Between two leaders nobody tells.
+    let told = || Client::connect(&addresses).and_then(|client| client.config());
+    wait_for("a config", SOON, || told().ok())
 }
 
 /// How often an instance's agent has made this call.
@@ -106,11 +108,7 @@ fn a_newcomer_goes_into_service_only_as_a_member() {
 
 #[test]
 fn a_group_that_scales_in_spares_the_protected_and_the_other_server_leaves_first() {
-    let settings = "[policy]\nprotect_voters = false\n".to_owned();
-    let image = Image {
-        settings,
-        ..image()
-    };
+    let image = image_with("[policy]\nprotect_voters = false\n");
     let mut world = world_of("127.46.2", 4, image);
     put_hook(&mut world, "leave", Transition::Terminating);
     let writer = world.writer();

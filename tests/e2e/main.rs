@@ -6,6 +6,7 @@
 mod world;
 
 mod aws;
+mod disks;
 mod doctor;
 mod dry_run;
 mod founding;
@@ -21,3 +22,4 @@ mod the_group_itself;
 mod the_world_itself;
 mod trouble;
 mod upgrade;
+mod volume;

@@ -5,10 +5,9 @@ use std::net::Ipv4Addr;
 
 use serde_json::{Value, json};
 
-use crate::stage::{SOON, Stage, image, world};
+use crate::stage::{SOON, Stage, image_with, world};
 use crate::world::World;
 use crate::world::client::Client;
-use crate::world::instance::Image;
 
 const DOMAIN: &str = "zk.example.com";
 const PARAMETER: &str = "/zookeeper/zk/connection-string";
@@ -23,10 +22,7 @@ fn world_with_domain(net: &str) -> (Stage, String) {
     let settings = format!(
         "[names]\npublish = \"route53\"\nzone_id = \"{zone}\"\ndomain = \"{DOMAIN}\"\nttl = \"1s\"\n"
     );
-    world.image = Image {
-        settings,
-        ..image()
-    };
+    world.image = image_with(&settings);
     world.restrict();
     world.launch(3);
     (world, zone)
@@ -176,8 +172,7 @@ fn records_that_somebody_deleted_are_published_anew() {
 
 #[test]
 fn a_parameter_holds_what_connection_string_prints() {
-    let mut image = image();
-    image.settings = "[names]\npublish = \"ssm\"\n".to_owned();
+    let image = image_with("[names]\npublish = \"ssm\"\n");
     let mut world = crate::stage::world_of("127.48.4", 3, image);
     world.await_ensemble(SOON);
     for replaced in [false, true] {

@@ -1,19 +1,19 @@
 //! A quorum that is lost for good, and what only looks like it.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::stage::{
-    GROUP, LATE, SOON, image, impatient, let_graces_pass, looks, waits_for, world, world_of,
+    GROUP, LATE, SOON, image, image_of_3_9_5, image_with, impatient, let_graces_pass, looks,
+    waits_for, world, world_of,
 };
+use crate::world::World;
 use crate::world::client::{Client, Config};
 use crate::world::instance::Image;
 use crate::world::wait::{wait_for, within};
 use crate::world::writer::{PARENT, Writer, Written};
-use crate::world::{World, distribution};
 
 /// Terminates these at the same time; their replacements have not booted yet.
 fn lose(world: &mut World, ids: &[&String]) -> Vec<String> {
@@ -78,13 +78,12 @@ fn said(world: &mut World, event: &str) -> usize {
 
 #[test]
 fn the_last_one_of_three_begins_anew_with_everything_that_was_acknowledged() {
-    one_of_three("127.44.11", image().zookeeper);
+    one_of_three("127.44.11", image());
 }
 
 #[test]
 fn the_last_one_of_three_begins_anew_with_zookeeper_3_9_5_too() {
-    let release = distribution("3.9.5").expect("its jars are set up: run dev/setup.sh --all");
-    one_of_three("127.44.12", release);
+    one_of_three("127.44.12", image_of_3_9_5());
 }
 
 /// An even number of voters, of which two are no quorum.
@@ -93,11 +92,7 @@ fn of_four_voters(image: Image) -> Image {
     Image { settings, ..image }
 }
 
-fn one_of_three(net: &str, zookeeper: PathBuf) {
-    let image = Image {
-        zookeeper,
-        ..image()
-    };
+fn one_of_three(net: &str, image: Image) {
     let mut world = world_of(net, 3, image);
     let writer = world.writer();
     let before = world.await_ensemble(SOON);
@@ -276,10 +271,7 @@ fn a_survivor_that_is_terminated_while_it_begins_anew_is_succeeded_by_the_other(
 
 #[test]
 fn with_manual_recovery_nothing_begins_before_an_operator_allows_it() {
-    let image = Image {
-        settings: "[policy]\nrecovery = \"manual\"\n".to_owned(),
-        ..image()
-    };
+    let image = image_with("[policy]\nrecovery = \"manual\"\n");
     let mut world = world_of("127.44.17", 3, image);
     let writer = world.writer();
     world.await_ensemble(SOON);
@@ -308,10 +300,7 @@ fn with_manual_recovery_nothing_begins_before_an_operator_allows_it() {
 
 #[test]
 fn when_all_is_lost_newcomers_wait_or_found_anew_as_they_are_told() {
-    let wait = Image {
-        settings: "[policy]\nwhen_all_is_lost = \"wait\"\n".to_owned(),
-        ..image()
-    };
+    let wait = image_with("[policy]\nwhen_all_is_lost = \"wait\"\n");
     let mut world = world_of("127.44.18", 3, wait);
     let writer = world.writer();
     world.await_ensemble(SOON);

@@ -2,26 +2,23 @@
 
 use std::time::Duration;
 
-use crate::stage::{SOON, image, world, world_of};
-use crate::world::distribution;
+use crate::stage::{SOON, image, image_of_3_9_5, world, world_of};
+use crate::world::instance::Image;
 
 /// Writes may pause this long while a leader is lost: an election, on a busy machine.
 const ELECTION: Duration = Duration::from_secs(8);
 
 #[test]
 fn a_terminated_follower_and_then_the_leader_are_replaced_and_nothing_is_lost() {
-    replacement("127.42.1", image().zookeeper);
+    replacement("127.42.1", image());
 }
 
 #[test]
 fn with_zookeeper_3_9_5_they_are_replaced_too() {
-    let release = distribution("3.9.5").expect("its jars are set up: run dev/setup.sh --all");
-    replacement("127.42.2", release);
+    replacement("127.42.2", image_of_3_9_5());
 }
 
-fn replacement(net: &str, zookeeper: std::path::PathBuf) {
-    let mut image = image();
-    image.zookeeper = zookeeper;
+fn replacement(net: &str, image: Image) {
     let mut world = world_of(net, 3, image);
     let writer = world.writer();
     world.await_ensemble(SOON);

@@ -4,29 +4,27 @@ use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use crate::stage::{SOON, image, world_of};
+use crate::stage::{SOON, image, image_of_3_9_5, world_of};
+use crate::world::World;
 use crate::world::client::{Client, Config};
-use crate::world::{World, distribution};
+use crate::world::instance::Image;
 
 /// A follower is lost, and voters change places: nobody waits for an election.
 const LONGEST_GAP: Duration = Duration::from_secs(8);
 
 #[test]
 fn an_observer_takes_the_place_of_a_lost_voter_and_gives_it_back_to_the_lost_ones_zone() {
-    voters_in_three_zones("127.49.1", image().zookeeper);
+    voters_in_three_zones("127.49.1", image());
 }
 
 #[test]
 fn with_zookeeper_3_9_5_it_does_too() {
-    let release = distribution("3.9.5").expect("its jars are set up: run dev/setup.sh --all");
-    voters_in_three_zones("127.49.2", release);
+    voters_in_three_zones("127.49.2", image_of_3_9_5());
 }
 
 /// Four instances, two of them in one zone; the voter of another zone is terminated, and its
 /// replacement is slow to boot.
-fn voters_in_three_zones(net: &str, zookeeper: std::path::PathBuf) {
-    let mut image = image();
-    image.zookeeper = zookeeper;
+fn voters_in_three_zones(net: &str, image: Image) {
     let mut world = world_of(net, 4, image);
     let writer = world.writer();
     let before = await_a_voter_in_each_zone(&mut world);

@@ -21,7 +21,7 @@ fn until(socket: &UnixDatagram, wanted: &str) -> Vec<String> {
 
 #[test]
 fn systemd_hears_that_a_member_is_ready_when_it_serves_and_then_that_the_loop_goes_on() {
-    let mut world = world("127.45.1", 3);
+    let mut world = world("127.51.1", 3);
     world.await_ensemble(SOON);
     let id = world.followers().remove(0);
     let path = world.root.join("notify");

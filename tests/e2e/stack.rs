@@ -85,7 +85,7 @@ fn figures(world: &mut World) -> Option<Value> {
 
 #[test]
 fn the_instances_of_a_stack_become_an_ensemble_and_a_new_image_rolls_through() {
-    let mut world = restricted("127.47.1");
+    let mut world = restricted("127.53.1");
     let writer = world.writer();
     let granted = role_policy(&mut world, "agent");
     assert_eq!(granted, iam_policy(&mut world), "the role is the least");

@@ -8,9 +8,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use zk_bootstrap::clock;
 
-use crate::world::instance::Image;
+use crate::world::instance::{HURRY, Image};
 use crate::world::wait::{wait_for, within};
-use crate::world::{World, packaged};
+use crate::world::{World, distribution, packaged};
 
 /// For a change that takes a healthy world seconds; generous, for busy machines.
 pub const SOON: Duration = Duration::from_secs(60);
@@ -83,16 +83,31 @@ pub fn image() -> Image {
     Image {
         agent: PathBuf::from(env!("CARGO_BIN_EXE_zk-bootstrap")),
         zookeeper: packaged(),
+        pace: HURRY,
         settings: String::new(),
+    }
+}
+
+/// [`image`] with ZooKeeper 3.9.5 in the place of the packaged one.
+pub fn image_of_3_9_5() -> Image {
+    let zookeeper = distribution("3.9.5").expect("its jars are set up: run dev/setup.sh --all");
+    Image {
+        zookeeper,
+        ..image()
+    }
+}
+
+/// [`image`] with more lines in its configuration file.
+pub fn image_with(settings: &str) -> Image {
+    Image {
+        settings: settings.to_owned(),
+        ..image()
     }
 }
 
 /// [`image`] with the shortest grace for claims without an owner that the settings allow.
 pub fn impatient() -> Image {
-    Image {
-        settings: "[register]\nclaim_grace = \"90s\"\n".to_owned(),
-        ..image()
-    }
+    image_with("[register]\nclaim_grace = \"90s\"\n")
 }
 
 /// A world of so many instances of [`image`], all booting at once.

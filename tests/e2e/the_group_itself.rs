@@ -50,7 +50,7 @@ async fn member(client: &Client, id: &str) -> Instance {
 
 #[tokio::test]
 async fn the_sdk_of_the_agents_reads_states_protection_hooks_and_refusals() {
-    let mut world = world("127.41.1", 0);
+    let mut world = world("127.50.1", 0);
     let cloud = &mut world.cloud;
     cloud.put_hook("launch", Transition::Launching, HEARTBEAT, Outcome::Abandon);
     cloud.put_hook(
@@ -125,7 +125,7 @@ async fn seen(reader: &mut Reader, me: &InstanceId) -> (Fleet, fleet::Instance) 
 
 #[tokio::test]
 async fn what_an_agent_tells_the_group_holds_and_what_comes_too_late_is_said_to() {
-    let mut world = world("127.41.6", 0);
+    let mut world = world("127.50.6", 0);
     let cloud = &mut world.cloud;
     cloud.put_hook("launch", Transition::Launching, HEARTBEAT, Outcome::Abandon);
     let id = world.launch_without_boot(1).remove(0);
@@ -183,7 +183,7 @@ async fn what_an_agent_tells_the_group_holds_and_what_comes_too_late_is_said_to(
 
 #[test]
 fn a_machine_runs_until_the_group_has_let_it_go_and_is_dead_before_ec2_says_so() {
-    let mut world = world("127.41.2", 0);
+    let mut world = world("127.50.2", 0);
     let leave = Transition::Terminating;
     world
         .cloud
@@ -215,7 +215,7 @@ fn a_machine_runs_until_the_group_has_let_it_go_and_is_dead_before_ec2_says_so()
 
 #[tokio::test]
 async fn notices_reach_the_instance_that_they_are_for_and_no_other() {
-    let mut world = world("127.41.3", 0);
+    let mut world = world("127.50.3", 0);
     let leave = Transition::Terminating;
     world
         .cloud

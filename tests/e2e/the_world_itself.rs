@@ -1,32 +1,47 @@
 //! The world keeps its word, on servers that were configured by hand.
 
+use std::collections::BTreeSet;
+use std::fs;
 use std::net::Ipv4Addr;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::stage::{SOON, image, world_of};
+use crate::stage::{SOON, image, image_of_3_9_5, world_of};
 use crate::world::bare::{BareServer, line};
 use crate::world::client::{Client, mode};
-use crate::world::distribution;
-use crate::world::instance::SECRET;
+use crate::world::instance::{Image, SECRET};
 use crate::world::process;
 use crate::world::wait::wait_for;
 use crate::world::writer::{PARENT, Writer};
 
 #[test]
+fn no_two_worlds_share_a_net() {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e");
+    let files = fs::read_dir(tests).expect("readable");
+    let text = files.map(|file| fs::read_to_string(file.expect("readable").path()).expect("text"));
+    let text: String = text.collect();
+    let mut nets = BTreeSet::new();
+    for net in text
+        .split('"')
+        .filter(|literal| literal.starts_with("127."))
+    {
+        assert!(nets.insert(net), "{net} is of two worlds");
+    }
+    assert!(nets.len() > 40, "{nets:?}");
+}
+
+#[test]
 fn a_trio_configured_by_hand_serves_a_writer_and_nothing_outlives_its_world() {
-    trio("127.40.1", image().zookeeper);
+    trio("127.40.1", image());
 }
 
 #[test]
 fn a_trio_of_zookeeper_3_9_5_does_too() {
-    let release = distribution("3.9.5").expect("its jars are set up: run dev/setup.sh --all");
-    trio("127.40.2", release);
+    trio("127.40.2", image_of_3_9_5());
 }
 
-fn trio(net: &str, zookeeper: std::path::PathBuf) {
-    let mut image = image();
-    image.zookeeper = zookeeper;
+fn trio(net: &str, image: Image) {
     let world = world_of(net, 0, image);
     let address = |host: u8| -> Ipv4Addr { format!("{net}.{host}").parse().expect("an address") };
     let members = [1, 2, 3].map(|id| (id, address(200 + id), "participant"));

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use crate::stage::{LATE, SOON, image, impatient, let_graces_pass, looks, world, world_of};
+use crate::stage::{LATE, SOON, image_with, impatient, let_graces_pass, looks, world, world_of};
 use crate::world::client;
-use crate::world::instance::Image;
 use crate::world::wait::{wait_for, within};
 
 /// Agents are killed at any moment of a founding, which takes a few seconds.
@@ -53,10 +52,7 @@ fn a_killed_server_is_started_again_and_membership_stays_as_it_is() {
 
 #[test]
 fn a_server_that_hangs_is_restarted_after_its_time_and_is_the_voter_that_it_was() {
-    let quick = Image {
-        settings: "[policy]\nrestart_after = \"10s\"\n".to_owned(),
-        ..image()
-    };
+    let quick = image_with("[policy]\nrestart_after = \"10s\"\n");
     let mut world = world_of("127.43.8", 3, quick);
     let writer = world.writer();
     let before = world.await_ensemble(SOON);

@@ -3,10 +3,8 @@
 use std::net::Ipv4Addr;
 
 use crate::leaving::refreshed;
-use crate::stage::image;
+use crate::stage::image_of_3_9_5;
 use crate::world::client::ask;
-use crate::world::distribution;
-use crate::world::instance::Image;
 
 /// The release that a server says it is of.
 fn release(server: Ipv4Addr) -> String {
@@ -19,12 +17,7 @@ fn release(server: Ipv4Addr) -> String {
 
 #[test]
 fn an_ensemble_of_zookeeper_3_8_0_becomes_one_of_3_9_5_and_loses_nothing() {
-    let zookeeper = distribution("3.9.5").expect("its jars are set up: run dev/setup.sh --all");
-    let next = Image {
-        zookeeper,
-        ..image()
-    };
-    let world = refreshed("127.48.1", next);
+    let world = refreshed("127.46.8", image_of_3_9_5());
     for server in world.addresses() {
         assert_eq!(release(server), "3.9.5", "at {server}");
     }

@@ -89,7 +89,8 @@ fn joining(world: &mut World, joiner: &String) {
     run_until(world, joiner, "a server", |world| {
         world.at(joiner).server_pid()
     });
-    record(world, joiner, "a-synced-joiner", &["reconfig", ": add "]);
+    let named = ["synced, not yet a member", ": add ", ":observer;"];
+    record(world, joiner, "a-synced-joiner-becomes-an-observer", &named);
     world.at(joiner).start_agent();
     world.await_ensemble(SOON);
 }

@@ -16,9 +16,11 @@ mod world;
 mod stage;
 
 mod founding;
+mod leaving;
 mod recorder;
 mod recovery;
 mod replacement;
+mod seats;
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use crate::stage::{GROUP, SOON};
+use crate::stage::{GROUP, SOON, Stage, image_with, world_of};
 use crate::world::World;
 use crate::world::wait::{wait_for, within};
 
@@ -14,7 +14,7 @@ pub const SCENARIOS: &[&str] = &[
     "a-founder-before-the-founding",
     "a-joiner-while-the-founder-boots",
     "a-joiner-with-a-serving-ensemble",
-    "a-synced-joiner",
+    "a-synced-joiner-becomes-an-observer",
     "a-settled-member",
     "ec2-is-throttled",
     "two-groups-in-one-register",
@@ -27,6 +27,13 @@ pub const SCENARIOS: &[&str] = &[
     "a-survivor-joins-the-next-generation",
     "an-emptied-disk-is-told",
     "all-is-lost-and-newcomers-wait",
+    "a-survivor-waits-for-an-operators-leave",
+    "a-leader-waits-for-its-successor",
+    "a-newcomer-takes-the-place-of-a-leaving-leader",
+    "a-leader-leaves-without-a-successor",
+    "an-observer-gives-up-its-role-to-vote",
+    "a-former-observer-takes-the-open-seat",
+    "a-newcomer-changes-places-with-a-voter-of-a-crowded-zone",
 ];
 
 /// Where the recordings are.
@@ -125,6 +132,15 @@ pub fn records(world: &mut World) -> Vec<(String, Value)> {
         }
     }
     records
+}
+
+/// A settled world of so many instances with these settings, in which no agent runs any more.
+pub fn deserted(net: &str, size: usize, settings: &str) -> Stage {
+    let mut world = world_of(net, size, image_with(settings));
+    world.await_ensemble(SOON);
+    settle(&mut world);
+    world.instances().for_each(|each| each.kill_agent());
+    world
 }
 
 /// Waits until every instance has nothing to do.

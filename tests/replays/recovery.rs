@@ -1,9 +1,8 @@
 //! A quorum that is lost for good, a disk that is emptied, and the end of everything.
 
-use crate::recorder::{act_once, claim, record, records, settle};
-use crate::stage::{SOON, image, world_of};
+use crate::recorder::{act_once, claim, deserted, record, records};
+use crate::stage::SOON;
 use crate::world::World;
-use crate::world::instance::Image;
 use crate::world::wait::wait_for;
 
 /// Two of four are terminated, and their replacements have not booted.
@@ -11,18 +10,7 @@ use crate::world::wait::wait_for;
 #[ignore = "records anew"]
 fn record_a_recovery() {
     // Four voters, of which two are no quorum.
-    let settings = "[policy]\nfloor = 4\n".to_owned();
-    let mut world = world_of(
-        "127.47.3",
-        4,
-        Image {
-            settings,
-            ..image()
-        },
-    );
-    world.await_ensemble(SOON);
-    settle(&mut world);
-    world.instances().for_each(|each| each.kill_agent());
+    let mut world = deserted("127.47.3", 4, "[policy]\nfloor = 4\n");
     let [gone, one, other] = <[String; 3]>::try_from(world.followers()).expect("three followers");
     let leader = world.leader();
     for id in [&gone, &leader] {
@@ -70,18 +58,7 @@ fn testimonies(world: &mut World) -> usize {
 #[test]
 #[ignore = "records anew"]
 fn record_an_emptied_disk_and_the_loss_of_everything() {
-    let settings = "[policy]\nwhen_all_is_lost = \"wait\"\n".to_owned();
-    let mut world = world_of(
-        "127.47.4",
-        3,
-        Image {
-            settings,
-            ..image()
-        },
-    );
-    world.await_ensemble(SOON);
-    settle(&mut world);
-    world.instances().for_each(|each| each.kill_agent());
+    let mut world = deserted("127.47.4", 3, "[policy]\nwhen_all_is_lost = \"wait\"\n");
     let [gone, emptied] = <[String; 2]>::try_from(world.followers()).expect("two followers");
     let leader = world.leader();
     world.terminate_without_boot(&gone);
@@ -100,4 +77,18 @@ fn record_an_emptied_disk_and_the_loss_of_everything() {
         "all-is-lost-and-newcomers-wait",
         &named,
     );
+}
+
+#[test]
+#[ignore = "records anew"]
+fn record_a_recovery_that_an_operator_has_to_allow() {
+    let mut world = deserted("127.47.5", 3, "[policy]\nrecovery = \"manual\"\n");
+    let survivor = world.followers().remove(0);
+    for id in world.ids().into_iter().filter(|id| *id != survivor) {
+        world.terminate_without_boot(&id);
+    }
+    world.at(&survivor).start_agent();
+    let named = ["recovering the ensemble", "waiting for an operator"];
+    let scenario = "a-survivor-waits-for-an-operators-leave";
+    record(&mut world, &survivor, scenario, &named);
 }

@@ -16,6 +16,9 @@ pub const SECRET: &str = "correct-horse-battery-staple";
 /// ZooKeeper's main class: how a server is told from the scripts around it.
 const MAIN: &str = "org.apache.zookeeper.server.quorum.QuorumPeerMain";
 
+/// Agents in a hurry: those of all tests.
+pub const HURRY: &str = "tick = \"1s\"\naws = \"2s\"\nbackoff_max = \"2s\"";
+
 /// What every instance of a world is made of.
 #[derive(Debug, Clone)]
 pub struct Image {
@@ -23,6 +26,8 @@ pub struct Image {
     pub agent: PathBuf,
     /// The directory with ZooKeeper's `bin` and `lib`.
     pub zookeeper: PathBuf,
+    /// The lines of the configuration's section `pace`.
+    pub pace: &'static str,
     /// More lines for the configuration file.
     pub settings: String,
 }
@@ -224,10 +229,11 @@ pub fn inherited() -> impl Iterator<Item = (&'static str, std::ffi::OsString)> {
     names.filter_map(|name| Some((name, std::env::var_os(name)?)))
 }
 
-/// An agent in a hurry, its server on this instance's address alone.
+/// An agent whose server is on this instance's address alone.
 fn configuration(home: &Path, image: &Image) -> String {
     let home = home.display();
     let zookeeper = image.zookeeper.display();
+    let Image { pace, settings, .. } = image;
     format!(
         r#"[zookeeper]
 client_bind = "instance"
@@ -240,10 +246,7 @@ manager = "zkserver"
 zkserver = "{zookeeper}/bin/zkServer.sh"
 
 [pace]
-tick = "1s"
-aws = "2s"
-backoff_max = "2s"
-{}"#,
-        image.settings
+{pace}
+{settings}"#
     )
 }
