@@ -3,6 +3,7 @@
 
 use jiff::SignedDuration;
 
+use super::fate;
 use super::view::View;
 use crate::model::fleet::{Hook, Lifecycle, Transition};
 use crate::model::plan::{Action, Plan, Situation};
@@ -18,7 +19,9 @@ pub fn attend(view: View, mut plan: Plan) -> Plan {
         .iter()
         .any(|action| matches!(action, Action::CompleteHook { .. }));
     let actions = match plan.situation {
-        Situation::Member if held(view) == Some(Transition::Launching) => complete(view),
+        Situation::Member if held(view) == Some(Transition::Launching) && is_known(view) => {
+            complete(view)
+        }
         _ if completes => Vec::new(),
         _ => heartbeats(view),
     };
@@ -33,6 +36,12 @@ pub fn complete(view: View) -> Vec<Action> {
         transition: hook.transition,
     };
     pending(view).map(complete).collect()
+}
+
+/// Whether the claims can be read, and say that this server is the member that it is taken for.
+fn is_known(view: View) -> bool {
+    let config = view.committed_here();
+    config.is_some_and(|config| fate::own_member(view, config).is_some())
 }
 
 /// What the group holds this instance for.

@@ -4,10 +4,12 @@ use std::str::FromStr;
 use std::thread;
 
 use zk_bootstrap::clock;
+use zk_bootstrap::model::policy::Recovery;
 
 use super::coverage::Coverage;
 use super::history::History;
 use super::mutations::Mutation;
+use super::operator::Operator;
 use super::region::{MINUTE, Ms};
 use super::settling::End;
 use super::trouble::haunt;
@@ -31,6 +33,10 @@ pub fn live(seed: u64, mutation: Option<Mutation>, traced: bool) -> (History, En
         policy.floor = floor;
         policy.voters = [5, 5, 3, 7][by(11) / 3];
     });
+    if by(7) < 2 {
+        history.set_policy(|policy| policy.recovery = Recovery::Manual);
+        history.operator = Some(Operator::from(0));
+    }
     history.mutation = mutation;
     // What clients are told has nothing to do with any defect but its own.
     let tells = mutation.is_none_or(|mutation| mutation == Mutation::PublishesRegardless);
