@@ -20,22 +20,26 @@ pub fn attend(view: View, mut plan: Plan) -> Plan {
         .any(|action| matches!(action, Action::CompleteHook { .. }));
     let actions = match plan.situation {
         Situation::Member if held(view) == Some(Transition::Launching) && is_known(view) => {
-            complete(view)
+            complete(view, Transition::Launching)
         }
         _ if completes => Vec::new(),
+        // It comes no more: the group is to give it up.
+        Situation::Left if held(view) == Some(Transition::Launching) => Vec::new(),
         _ => heartbeats(view),
     };
     plan.actions.extend(actions);
     plan
 }
 
-/// Lets the group go on with this instance.
-pub fn complete(view: View) -> Vec<Action> {
+/// Lets the group go on with this instance, if it waits at this transition: what it is known to wait for
+/// may be older than the notice that it takes the instance out.
+pub fn complete(view: View, transition: Transition) -> Vec<Action> {
     let complete = |hook: &Hook| Action::CompleteHook {
         hook: hook.name.clone(),
-        transition: hook.transition,
+        transition,
     };
-    pending(view).map(complete).collect()
+    let here = |hook: &&Hook| hook.transition == transition;
+    pending(view).filter(here).map(complete).collect()
 }
 
 /// Whether the claims can be read, and say that this server is the member that it is taken for.
