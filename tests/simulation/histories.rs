@@ -16,7 +16,6 @@ use super::trouble::haunt;
 
 /// Twice as long as EC2's silence must last to prove a termination.
 const PATIENCE: Ms = 60 * MINUTE;
-const THREADS: u64 = 2;
 
 /// A fleet's life from its launch, through trouble, to its rest.
 pub fn live(seed: u64, mutation: Option<Mutation>, traced: bool) -> (History, End) {
@@ -95,18 +94,20 @@ fn no_history_loses_anything_and_every_one_comes_to_rest() {
         return replay(seed);
     }
     let histories: u64 = number("ZKB_HISTORIES").unwrap_or(300);
-    println!("seeds 0 to {histories}; ZKB_SEED=n replays one");
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    println!("seeds 0 to {histories} on {threads} threads; ZKB_SEED=n replays one");
     let began = clock::instant();
     let mut tally = Tally::default();
     thread::scope(|scope| {
         let part = |first: u64| {
             let mut tally = Tally::default();
             (first..histories)
-                .step_by(THREADS as usize)
+                .step_by(threads)
                 .for_each(|seed| tally.count(seed));
             tally
         };
-        let parts: Vec<_> = (0..THREADS).map(|n| scope.spawn(move || part(n))).collect();
+        let firsts = (0..histories).take(threads);
+        let parts: Vec<_> = firsts.map(|n| scope.spawn(move || part(n))).collect();
         for part in parts {
             tally.add(part.join().expect("no history panics"));
         }

@@ -205,7 +205,8 @@ fn when_everything_is_lost_an_empty_ensemble_is_founded() {
     }
 }
 
-/// Leave is for the one generation that it was given for.
+/// Leave is for the one generation that it was given for. When the operator comes, EC2 has forgotten the
+/// lost: who looks for the first time asks for them by their ids.
 #[test]
 fn with_manual_recovery_each_loss_waits_for_an_operators_leave() {
     for seed in 0..SEEDS {
