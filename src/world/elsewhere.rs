@@ -145,8 +145,10 @@ impl Elsewhere {
         // Whoever looks for the first time learns only now whom to ask for.
         if asked && self.heard.lacks_owners() {
             let fleet = answer(reader.read(&me.instance, &self.heard.owners()).await);
-            let now = self.beginning.elapsed();
-            self.heard.hear_fleet(now, &me.instance, fleet);
+            if fleet.known().is_some() {
+                let now = self.beginning.elapsed();
+                self.heard.hear_fleet(now, &me.instance, fleet);
+            }
         }
         if let Some(names) = names {
             self.heard.hear_names(now, names);

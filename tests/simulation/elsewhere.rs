@@ -58,7 +58,9 @@ pub async fn look(heard: &mut Heard, region: &Shared, m: usize, limit: Duration)
         if heard.lacks_owners() {
             let owners = heard.owners();
             let fleet = ask(region, |region| region.read_fleet(&owners)).await;
-            heard.hear_fleet(now(), &me, fleet);
+            if fleet.known().is_some() {
+                heard.hear_fleet(now(), &me, fleet);
+            }
         }
     }
     let leads = region.borrow().believes_to_lead(m);

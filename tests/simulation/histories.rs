@@ -42,7 +42,9 @@ pub fn live(seed: u64, mutation: Option<Mutation>, traced: bool) -> (History, En
     history.set_policy(|policy| policy.publish_names = tells);
     history.region.borrow_mut().trace = traced.then(Vec::new);
     haunt(&mut history);
-    let end = history.settle(PATIENCE);
+    // A fleet with a defect may found anew for ever; one without it is settled by then.
+    let patience = mutation.map_or(PATIENCE, |_| PATIENCE / 2);
+    let end = history.settle(patience);
     (history, end)
 }
 
