@@ -18,8 +18,10 @@ test: ## All tests
 
 test-image: ## The image: baked, booted, in trouble; Packer (root; ACT=words)
 	@dev/setup.sh --all
+	@dev/setup.sh --packages
 	@dev/image/setup.sh
 	@dev/build.sh --bin zk-bootstrap --test image
+	@dev/packages.sh dev
 	@dev/image/lint.sh
 	@cargo test --quiet --locked --test image -- "$(ACT)"
 	@dev/image/packer.sh

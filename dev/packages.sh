@@ -9,13 +9,13 @@ profile=${1:-release}
 out=target/packages/$profile
 tools=target/dev/packaging
 
-# tool NAME VERSION [OPTION…]: from crates.io, once.
+# tool NAME VERSION [OPTION…]: from crates.io, once; unoptimised, which takes a third of the time.
 tool() {
     local name=$1 version=$2
     shift 2
     grep -qs "^\"$name $version " "$tools/.crates.toml" && return
     echo "packages: cargo installs $name $version into $tools; that takes minutes, once"
-    cargo install --quiet --locked --root "$tools" "$name" --version "$version" "$@"
+    cargo install --debug --quiet --locked --root "$tools" "$name" --version "$version" "$@"
 }
 
 # Without xz as a library: the program is there wherever packages are made.

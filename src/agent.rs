@@ -46,6 +46,9 @@ pub enum Outcome {
         /// What was found.
         by: String,
     },
+    /// The server went away with the change, as it does when its own role changes: the next look
+    /// tells whether it took place.
+    Unanswered,
 }
 
 /// An action failed, or nobody knows whether it took place.
@@ -90,7 +93,7 @@ pub struct Tick {
 enum Applied {
     /// Every action took place.
     Wholly,
-    /// Somebody else was first.
+    /// Somebody else was first, or may have been this instance: the world is not what it was.
     Overtaken,
     /// An action failed, or the plan was not allowed.
     Failed,
@@ -165,6 +168,10 @@ async fn carry_out(world: &mut impl World, plan: &Plan) -> Applied {
             }
             Ok(Outcome::Overtaken { by }) => {
                 tracing::info!("overtaken ({by}): {action}");
+                return Applied::Overtaken;
+            }
+            Ok(Outcome::Unanswered) => {
+                tracing::info!("the connection ended before the answer; looking again: {action}");
                 return Applied::Overtaken;
             }
             Err(error) => {

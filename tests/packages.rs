@@ -93,7 +93,7 @@ fn both_packages_lay_out_the_same_files() {
 
 #[test]
 #[ignore = "make test-packages makes the packages first"]
-fn whatever_systemd_has_here_is_in_the_packages() {
+fn units_guide_and_man_pages_are_in_the_packages() {
     let deb = deb();
     let names = |directory: &str| {
         let entries = std::fs::read_dir(project().join(directory)).expect("a directory");
@@ -111,6 +111,10 @@ fn whatever_systemd_has_here_is_in_the_packages() {
             other => panic!("{name}: where does .{other} go?"),
         };
         assert!(deb.contains_key(&place), "{place}: {:?}", deb.keys());
+    }
+    for page in names("docs") {
+        let place = format!("usr/share/doc/zk-bootstrap/docs/{page}");
+        assert!(deb.contains_key(&place), "{place}");
     }
     for page in names("packaging/man") {
         let place = format!("usr/share/man/man1/{page}.gz");

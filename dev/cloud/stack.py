@@ -257,7 +257,10 @@ _moto_create_role = Role.create_from_cloudformation_json.__func__
 
 def _create_role(cls, name, template, account, region, **more):
     for each in template["Properties"].get("Policies", []):
-        each["PolicyDocument"] = json.dumps(each["PolicyDocument"])
+        document = each["PolicyDocument"]
+        # What is by choice and not chosen is not there (AWS::NoValue).
+        document["Statement"] = [one for one in document["Statement"] if one]
+        each["PolicyDocument"] = json.dumps(document)
     return _moto_create_role(cls, name, template, account, region, **more)
 
 

@@ -132,7 +132,6 @@ class ChoicesTest(unittest.TestCase):
         groups = self.cloud.client("logs").describe_log_groups()["logGroups"]
         self.assertIn(7, [each.get("retentionInDays") for each in groups])
 
-
     def test_names_are_in_a_private_zone_of_the_vpc_which_the_agents_may_change_and_nothing_else(self):
         (zone,) = self.cloud.client("route53").list_hosted_zones()["HostedZones"]
         self.assertEqual((zone["Name"], zone["Config"]["PrivateZone"]), ("zk.example.internal.", True))
@@ -241,15 +240,17 @@ class TemplateTest(unittest.TestCase):
 
 class DocumentationTest(unittest.TestCase):
     GUIDE = PATH.parents[1] / "docs/deploy.md"
+    README = PATH.parents[1] / "README.md"
 
     def commands(self) -> list[list[str]]:
-        blocks = re.findall(r"```console\n(.*?)```", self.GUIDE.read_text(), re.DOTALL)
+        text = self.README.read_text() + self.GUIDE.read_text()
+        blocks = re.findall(r"```console\n(.*?)```", text, re.DOTALL)
         lines = "".join(blocks).splitlines()
-        return [shlex.split(line.removeprefix("$ ")) for line in lines]
+        return [shlex.split(line.removeprefix("$ ")) for line in lines if line.startswith("$ aws ")]
 
     def test_every_command_of_the_guide_is_one(self):
         commands = self.commands()
-        self.assertGreaterEqual(len(commands), 6)
+        self.assertGreaterEqual(len(commands), 8)
         for aws, service, command, *rest in commands:
             with self.subTest(command=command):
                 self.assertEqual(aws, "aws")

@@ -6,4 +6,4 @@ bin=$PWD/../target/dev/image/python/bin
 # ansible-lint looks for its neighbours.
 export PATH=$bin:$PATH ANSIBLE_NOCOLOR=1
 yamllint --strict .
-ansible-lint --nocolor --quiet --strict
+ansible-lint --nocolor -q --strict

@@ -45,9 +45,9 @@ pub struct Heard {
 impl Default for Heard {
     fn default() -> Self {
         Heard {
-            fleet: not_asked(),
-            register: not_asked(),
-            names: not_asked(),
+            fleet: Answer::not_asked(),
+            register: Answer::not_asked(),
+            names: Answer::not_asked(),
             peers: BTreeMap::new(),
             peers_asked: None,
             fleet_asked: None,
@@ -59,11 +59,6 @@ impl Default for Heard {
             completed: BTreeSet::new(),
         }
     }
-}
-
-fn not_asked<T>() -> Answer<T> {
-    let why = "not asked yet".to_owned();
-    Answer::Unknown { why }
 }
 
 impl Heard {
@@ -94,7 +89,7 @@ impl Heard {
 
     /// Nobody asks for what is published: who follows does not answer for it.
     pub fn forget_names(&mut self) {
-        self.names = not_asked();
+        self.names = Answer::not_asked();
         self.names_asked = None;
     }
 

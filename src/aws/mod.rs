@@ -62,7 +62,7 @@ pub enum AwsError {
     },
     /// A right is missing.
     #[error(
-        "{call} is denied: the instance's role needs this right (see \"IAM permissions\" in the README)"
+        "{call} is denied: the instance's role needs this right (see \"IAM permissions\" in docs/secure.md)"
     )]
     Denied {
         /// The missing right.

@@ -86,11 +86,10 @@ fn missing(view: View, config: &Ensemble, id: ServerId) -> Vec<String> {
     let fleet = view.fleet().ok();
     let others = config.voters().filter(|s| s.id != id);
     let lines = others.filter_map(|server| {
-        let instances = fleet.map(|f| &f.instances).into_iter().flatten();
-        let found = instances
-            .into_iter()
-            .find(|(_, i)| i.address.is_some_and(|a| server.is_at(a)));
-        let probe = found.and_then(|(instance, _)| view.snapshot.peers.get(instance));
+        let instance = view.instance_of(server);
+        let found = fleet.zip(instance);
+        let found = found.and_then(|(fleet, id)| fleet.instances.get_key_value(id));
+        let probe = view.heard(server);
         if probe.is_some_and(|p| p.serving().is_some()) {
             return None;
         }
@@ -173,7 +172,7 @@ fn warnings(view: View) -> Vec<String> {
         .is_ok_and(|r| r.newest(Slot::Ensemble).is_none())
     {
         let text = "the log stream \"ensemble\" is missing: newcomers will not found a second \
-                    ensemble, and will not join either. See \"The marker is missing\" in the README";
+                    ensemble, and will not join either. See \"The marker is missing\" in docs/recover.md";
         warnings.push(text.to_owned());
     }
     warnings

@@ -151,7 +151,7 @@ fn marker_is_missing(evidence: &str) -> Waiting {
     Waiting::Operator {
         remedy: format!(
             "the log stream \"ensemble\" is missing, but {evidence}: founding now could split or \
-             empty a living ensemble. See \"The marker is missing\" in the README"
+             empty a living ensemble. See \"The marker is missing\" in docs/recover.md"
         ),
     }
 }
@@ -224,8 +224,8 @@ pub fn nobody_has_data(view: View, register: &Register) -> bool {
 
 /// When everything is gone, an operator has decided beforehand whether to begin anew.
 pub fn all_is_lost(view: View, marker: ClaimName, server: ServerId) -> Plan {
-    let remedy = "every instance that ever held data is terminated; restore a disk, or set \
-                  policy.when_all_is_lost = \"refound\" to begin anew with an empty ensemble";
+    let remedy = "every instance that ever held data is terminated: no copy is left. \
+                  policy.when_all_is_lost = \"refound\" begins anew with an empty ensemble";
     match view.policy.when_all_is_lost {
         WhenAllIsLost::Refound => begin(marker, server, Situation::AllLost),
         WhenAllIsLost::Wait => waits(

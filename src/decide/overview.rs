@@ -220,10 +220,10 @@ fn answer_text(probe: &Probe, standing: Option<Standing>) -> String {
     }
 }
 
-const COLUMNS: usize = 12;
+const COLUMNS: usize = 13;
 const HEADINGS: [&str; COLUMNS] = [
     "", "SERVER", "INSTANCE", "ADDRESS", "ZONE", "STATE", "FATE", "CLAIM", "ROLE", "ANSWER",
-    "CONFIG", "ZXID",
+    "CONFIG", "ZXID", "RELEASE",
 ];
 
 impl fmt::Display for Overview {
@@ -280,5 +280,6 @@ fn cells(row: &Row) -> [String; COLUMNS] {
         text(row.answer.clone()),
         text(row.config.map(|version| version.to_string())),
         text(row.zxid.map(|zxid| zxid.to_string())),
+        text(row.release.clone()),
     ]
 }

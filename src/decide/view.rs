@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::fate;
 use crate::model::claim::{ClaimName, Register, Slot};
 use crate::model::disk::Disk;
 use crate::model::ensemble::Ensemble;
@@ -141,12 +142,23 @@ impl<'a> View<'a> {
         own.into_iter().chain(peers).max_by_key(|e| e.version)
     }
 
-    /// What the server of a member at this address was heard to say, if its instance is known.
-    pub fn heard(&self, server: &Server) -> Option<&'a Probe> {
-        let instances = &self.fleet().ok()?.instances;
-        let mut instances = instances.iter();
-        let (id, _) = instances.find(|(_, i)| i.address.is_some_and(|a| server.is_at(a)))?;
-        self.snapshot.peers.get(id)
+    /// Whose server a member is: by the claim on its id, and where nobody's is known, by its address.
+    /// An address alone proves little: EC2 gives those of the terminated to newcomers.
+    pub fn instance_of(&self, member: &Server) -> Option<&'a InstanceId> {
+        if let Some(owner) = fate::owner_of(*self, member) {
+            return Some(&owner.instance);
+        }
+        if member.is_at(self.address()) {
+            return Some(&self.me.instance);
+        }
+        let mut instances = self.fleet().ok()?.instances.iter();
+        let at = instances.find(|(_, i)| i.address.is_some_and(|a| member.is_at(a)));
+        at.map(|(id, _)| id)
+    }
+
+    /// What the server of another member was heard to say, if its instance is known.
+    pub fn heard(&self, member: &Server) -> Option<&'a Probe> {
+        self.snapshot.peers.get(self.instance_of(member)?)
     }
 
     /// Whether any server that was asked serves.
@@ -157,7 +169,7 @@ impl<'a> View<'a> {
 
     /// What the server of a member answers, if it serves.
     pub fn serving(&self, member: &Server) -> Option<&'a Serving> {
-        match member.is_at(self.address()) {
+        match self.instance_of(member)? == &self.me.instance {
             true => self.snapshot.server.serving(),
             false => self.heard(member)?.serving(),
         }

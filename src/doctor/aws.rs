@@ -55,7 +55,7 @@ pub(super) fn register(facts: &Facts) -> Vec<Finding> {
                  nobody's, and its id is given to another"
             ),
             "aws logs delete-retention-policy --log-group-name …; then see \"The marker is missing\" \
-             in the README if records are gone already",
+             in docs/recover.md if records are gone already",
         ),
         Ok(None) => Topic::Register.ok("the log group keeps its events for ever"),
         Err(why) => Topic::Register.unknown(

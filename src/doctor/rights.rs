@@ -4,7 +4,7 @@ use super::{Finding, Topic};
 use crate::model::facts::{Facts, Tried};
 
 const REMEDY: &str =
-    "add it to the policy of the instance's role: \"IAM permissions\" in the README";
+    "add it to the policy of the instance's role: \"IAM permissions\" in docs/secure.md";
 
 pub(super) fn judge(facts: &Facts) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -32,8 +32,8 @@ pub(super) fn judge(facts: &Facts) -> Vec<Finding> {
     if !untried.is_empty() {
         let calls = untried.join(", ");
         let what = format!("these cannot be tried without changing something: {calls}");
-        let remedy = "compare the policy of the instance's role with \"IAM permissions\" in the \
-                      README, or ask IAM's policy simulator";
+        let remedy = "compare the policy of the instance's role with \"IAM permissions\" in \
+                      docs/secure.md, or ask IAM's policy simulator";
         findings.push(Topic::Rights.unknown(what, remedy));
     }
     if findings.is_empty() {

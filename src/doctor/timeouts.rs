@@ -92,7 +92,9 @@ fn hooks(facts: &Facts) -> Vec<Finding> {
     ] {
         if in_a_group && hooks.iter().all(|hook| hook.transition != transition) {
             let what = format!("the group has no lifecycle hook for {name}: {loss}");
-            findings.push(Topic::Timeouts.warning(what, "see \"Lifecycle hooks\" in the README"));
+            findings.push(
+                Topic::Timeouts.warning(what, "see \"Lifecycle hooks\" in docs/configure.md"),
+            );
         }
     }
     findings

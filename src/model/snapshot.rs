@@ -31,7 +31,21 @@ pub enum Answer<T> {
     },
 }
 
+/// Why there is no answer before the first question.
+const NOT_ASKED: &str = "not asked yet";
+
 impl<T> Answer<T> {
+    /// Before the first question.
+    pub fn not_asked() -> Self {
+        let why = NOT_ASKED.to_owned();
+        Answer::Unknown { why }
+    }
+
+    /// Why a question was not answered, if it was put.
+    pub fn refusal(&self) -> Option<&str> {
+        self.get().err().filter(|why| *why != NOT_ASKED)
+    }
+
     /// The answer, if there is one.
     pub fn known(&self) -> Option<&T> {
         match self {

@@ -291,6 +291,7 @@ impl RealWorld {
         Ok(match answered.await? {
             Answered::Committed => Outcome::Done,
             Answered::Refused(why) => Outcome::Overtaken { by: why.to_owned() },
+            Answered::Unanswered => Outcome::Unanswered,
         })
     }
 }

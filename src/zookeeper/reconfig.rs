@@ -8,7 +8,7 @@ use zookeeper_client::{Client, EnsembleUpdate, Error};
 use super::secret::Secret;
 use crate::model::id::ConfigVersion;
 
-/// What became of a reconfig that was answered.
+/// What became of a reconfig.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answered {
     /// It is committed.
@@ -16,6 +16,9 @@ pub enum Answered {
     /// It was refused and changed nothing: another change came first, or a quorum of the new
     /// config is not synced yet.
     Refused(&'static str),
+    /// The server closed the connection first, as a leader does that is removed, and whoever becomes
+    /// an observer or ceases to be one. Mostly it is committed; the next look at the config tells.
+    Unanswered,
 }
 
 /// A reconfig failed, or nobody knows what became of it.
@@ -24,8 +27,7 @@ pub enum ReconfigError {
     /// The server refuses for a reason that waiting does not mend.
     #[error("the server refuses: {0}")]
     Refused(&'static str),
-    /// The connection was lost: the change may have been committed all the same (a leader that is
-    /// removed closes its connections). The next look at the config tells.
+    /// It may have been committed all the same. The next look at the config tells.
     #[error("the outcome is unknown")]
     Unknown(#[source] Error),
     /// Not within the deadline; the change may have been committed all the same.
@@ -56,19 +58,25 @@ pub async fn reconfig(
     let change = async {
         let connector = Client::connector().with_auth("digest", &secret.credentials());
         let connector = connector.with_session_timeout(deadline).with_fail_eagerly();
-        let client = connector.connect(&address.to_string()).await?;
+        let client = match connector.connect(&address.to_string()).await {
+            Ok(client) => client,
+            Err(error) => return judge(error),
+        };
         let update = EnsembleUpdate::Incremental {
             joinings: joining.iter().map(String::as_str),
             leavings: leaving.iter().map(String::as_str),
         };
-        let version = i64::try_from(expected.0).map_err(|_| Error::BadVersion)?;
-        client.update_ensemble(update, Some(version)).await
+        let Ok(version) = i64::try_from(expected.0) else {
+            return judge(Error::BadVersion);
+        };
+        match client.update_ensemble(update, Some(version)).await {
+            Ok(_) => Ok(Answered::Committed),
+            Err(Error::ConnectionLoss | Error::SessionExpired) => Ok(Answered::Unanswered),
+            Err(error) => judge(error),
+        }
     };
-    match tokio::time::timeout(deadline, change).await {
-        Err(_) => Err(ReconfigError::Late(deadline)),
-        Ok(Ok(_)) => Ok(Answered::Committed),
-        Ok(Err(error)) => judge(error),
-    }
+    let answered = tokio::time::timeout(deadline, change).await;
+    answered.unwrap_or(Err(ReconfigError::Late(deadline)))
 }
 
 fn judge(error: Error) -> Result<Answered, ReconfigError> {

@@ -9,13 +9,13 @@
 use std::env;
 use std::fmt::Write as _;
 use std::fs;
-use std::io::Write as _;
 use std::net::Ipv4Addr;
 use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::process::CommandExt as _;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use crate::world::instance::group_id;
+use crate::world::process::nft;
 
 /// Says that the namespace has been entered.
 const ENTERED: &str = "ZK_CHAOS_NAMESPACE";
@@ -61,7 +61,7 @@ impl Network {
         let ids = (0..=255).map(|last| group_id(address(last)));
         let marks: Vec<String> = ids.map(|id| format!("{id} : {id}")).collect();
         let marks = marks.join(", ");
-        filter(&format!(
+        nft(&format!(
             "table ip {table} {{
                map openers {{
                  type gid : mark
@@ -97,26 +97,11 @@ impl Network {
             writeln!(rules, "{rule} meta skgid {opener} ip daddr {to} {verdict}").expect("text");
             writeln!(rules, "{rule} ip saddr {from} ct mark {accepter} {verdict}").expect("text");
         }
-        filter(&rules);
+        nft(&rules);
     }
 
     /// Lets everything through again.
     pub fn heal(&self) {
-        filter(&format!("flush chain ip {} cut\n", self.table));
+        nft(&format!("flush chain ip {} cut\n", self.table));
     }
-}
-
-fn filter(rules: &str) {
-    let mut nft = Command::new("nft")
-        .args(["-f", "-"])
-        .stdin(Stdio::piped())
-        .spawn()
-        .expect("nft runs");
-    let mut input = nft.stdin.take().expect("piped");
-    input.write_all(rules.as_bytes()).expect("nft reads");
-    drop(input);
-    assert!(
-        nft.wait().expect("it ends").success(),
-        "nft refuses {rules}"
-    );
 }

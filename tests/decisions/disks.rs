@@ -168,7 +168,7 @@ fn data_of_another_ensemble_is_moved_aside_and_says_why() {
 fn data_without_an_ensemble_stops_its_instance() {
     given('a', "a").disk(|disk| disk.data = true).prints(
         "situation: stopped by a contradiction
-         waiting for an operator: the log stream \"ensemble\" is missing, but this instance's disk holds data: founding now could split or empty a living ensemble. See \"The marker is missing\" in the README",
+         waiting for an operator: the log stream \"ensemble\" is missing, but this instance's disk holds data: founding now could split or empty a living ensemble. See \"The marker is missing\" in docs/recover.md",
     );
 }
 

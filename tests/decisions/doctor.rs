@@ -362,8 +362,8 @@ fn the_way_back_is_shown_by_connections_or_not_known() {
 fn a_follower_is_not_asked_for_followers() {
     finds(
         |facts| {
-            let says = |mode| released(serving(mode, config(&THREE)), "3.9.5");
-            facts.snapshot.server = says(Mode::Follower);
+            let follower = serving(Mode::Follower, config(&THREE));
+            facts.snapshot.server = released(follower, "3.9.5");
             let ports = facts.policy.ports;
             let seen = BTreeSet::from([ports.client, ports.election]);
             facts.arrivals = known(['b', 'c'].map(|l| (address(l), seen.clone())).into());

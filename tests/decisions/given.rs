@@ -165,6 +165,24 @@ pub fn history(epoch: u32, zxid: u64) -> History {
     }
 }
 
+/// Member 1 of three that serve, on `a`.
+pub fn one_of_three(mode: Mode) -> Given {
+    const THREE: [(u8, char); 3] = [(1, 'a'), (2, 'b'), (3, 'c')];
+    let serves = |mode| serving(mode, config(&THREE));
+    let other = if mode == Mode::Leader {
+        Mode::Follower
+    } else {
+        Mode::Leader
+    };
+    given('a', "abc")
+        .three_joined()
+        .files_of(1, &THREE)
+        .tagged(1)
+        .runs(serves(mode))
+        .peer('b', serves(other))
+        .peer('c', serves(Mode::Follower))
+}
+
 impl Given {
     pub fn claim_at(
         mut self,
@@ -238,6 +256,21 @@ impl Given {
             entry.lifecycle = Lifecycle::Terminated;
         }
         self
+    }
+
+    /// `letter`, the owner of this claim, has the address that `former` had: EC2 gives it again, and
+    /// lists `former` no more.
+    pub fn inherits(self, letter: char, name: &str, former: char) -> Self {
+        let name: ClaimName = name.parse().expect("the name of a claim");
+        let mut given = self.fleet(|fleet| {
+            fleet.instances.remove(&instance(former));
+            let heir = fleet.instances.get_mut(&instance(letter));
+            heir.expect("an instance of the group").address = Some(address(former));
+        });
+        let claims = &mut value(&mut given.snapshot.register).claims;
+        let owner = claims.get_mut(&name).and_then(|claim| claim.owner.as_mut());
+        owner.expect("an owner").address = address(former);
+        given
     }
 
     pub fn fleet(mut self, change: impl FnOnce(&mut Fleet)) -> Self {

@@ -1,5 +1,6 @@
 //! A server that runs and does not serve.
 
+use zk_bootstrap::model::claim::Milestone::Started;
 use zk_bootstrap::model::fleet::InstanceState;
 use zk_bootstrap::model::plan::{Action, Plan, Situation};
 use zk_bootstrap::model::probe::{Mode, Probe};
@@ -105,6 +106,22 @@ fn it_is_not_given_up_while_the_others_need_it() {
         .peer('b', Probe::NotServing);
     let plan = nobody_serves.plan();
     assert!(plan.actions.contains(&Action::StopServer), "{plan}");
+}
+
+#[test]
+fn who_answers_at_the_address_of_a_lost_voter_does_not_make_up_for_it() {
+    let newcomer = given('c', "abcd")
+        .three_joined()
+        .claim("4", 'd', &[Started])
+        .files_of(3, &THREE)
+        .tagged(3)
+        .runs(Probe::NotServing)
+        .peer('a', serving(Mode::Leader, config(&THREE)))
+        .peer('d', serving(Mode::Follower, config(&THREE)))
+        .inherits('d', "4", 'b')
+        .since(40)
+        .stuck(80, 3);
+    waits(&newcomer);
 }
 
 #[test]

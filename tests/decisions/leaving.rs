@@ -9,7 +9,7 @@ use zk_bootstrap::model::plan::{Action, Plan, Situation};
 use zk_bootstrap::model::probe::{Mode, Probe};
 use zk_bootstrap::model::snapshot::Answer;
 
-use crate::given::{Given, config, given, id, instance, noon, serving};
+use crate::given::{Given, config, given, id, instance, noon, one_of_three, serving};
 
 const THREE: [(u8, char); 3] = [(1, 'a'), (2, 'b'), (3, 'c')];
 const FOUR: [(u8, char); 4] = [(1, 'a'), (2, 'b'), (3, 'c'), (4, 'd')];
@@ -41,17 +41,6 @@ fn goes(given: Given, notice: Notice) -> Given {
     })
 }
 
-/// Member 1 of three that serve, on `a`.
-fn one_of_three(mode: Mode) -> Given {
-    given('a', "abc")
-        .three_joined()
-        .files_of(1, &THREE)
-        .tagged(1)
-        .runs(serving(mode, config(&THREE)))
-        .peer('b', serving(Mode::Leader, config(&THREE)))
-        .peer('c', serving(Mode::Follower, config(&THREE)))
-}
-
 /// Voter 1 of four that serve, on `a`, in a group that is to have three.
 fn one_too_many() -> Given {
     given('a', "abcd")
@@ -77,6 +66,24 @@ fn a_leader_that_the_group_terminates_takes_itself_out() {
              2. reconfig at version 100000003: remove server 1
              warning: the group terminates this instance",
         );
+}
+
+#[test]
+fn who_answers_at_the_address_of_a_lost_voter_is_not_that_voter() {
+    let newcomer = given('a', "abcd")
+        .three_joined()
+        .claim("4", 'd', &[Started])
+        .files_of(1, &THREE)
+        .runs(serving(Mode::Leader, config(&THREE)))
+        .peer('b', serving(Mode::Follower, config(&THREE)))
+        .peer('d', serving(Mode::Follower, config(&THREE)))
+        .inherits('d', "4", 'c')
+        .claim("1", 'a', &[Started, Joined, Leaving]);
+    goes(newcomer, Notice::Group).prints(
+        "situation: leaving the ensemble
+         waiting for the others to be able to spare this server, for 842 s at most: without a quorum of server 3 at 10.0.0.3
+         warning: the group terminates this instance",
+    );
 }
 
 #[test]

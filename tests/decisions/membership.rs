@@ -253,7 +253,8 @@ fn a_voter_whose_disk_is_empty_gets_its_files_again_but_no_leave_to_vote_with_it
          1. write myid: 2
          2. write the dynamic file and zoo.cfg: server.1=10.0.0.1:2888:3888:participant;2181 server.2=10.0.0.2:2888:3888:participant;2181 server.3=10.0.0.3:2888:3888:participant;2181
          3. write identity: server 2 on i-0000000b of generation 1, founded by i-0000000a
-         4. start ZooKeeper",
+         4. take back the testimony in log stream 2
+         5. start ZooKeeper",
     );
 }
 

@@ -7,28 +7,21 @@ use zk_bootstrap::model::policy::ClientBind;
 use zk_bootstrap::model::probe::{Mode, Probe};
 use zk_bootstrap::model::snapshot::Answer;
 
-use crate::given::{Given, config, given, id, noon, serving, unknown};
+use crate::given::{Given, config, id, noon, one_of_three, serving, unknown};
 
 const THREE: [(u8, char); 3] = [(1, 'a'), (2, 'b'), (3, 'c')];
 
 /// Member 1 of three that serve, on `a`, where names are published; this is.
 fn member(mode: Mode, published: Option<Names>) -> Given {
-    given('a', "abc")
-        .three_joined()
-        .files_of(1, &THREE)
-        .tagged(1)
-        .runs(serving(mode, config(&THREE)))
-        .peer('b', serving(Mode::Follower, config(&THREE)))
-        .peer('c', serving(Mode::Follower, config(&THREE)))
-        .with(|snapshot, policy| {
-            policy.publish_names = true;
-            // Otherwise it would have to be taken off, or set.
-            policy.protect_voters = false;
-            snapshot.names = Answer::Known {
-                at: noon(),
-                value: published,
-            };
-        })
+    one_of_three(mode).with(|snapshot, policy| {
+        policy.publish_names = true;
+        // Otherwise it would have to be taken off, or set.
+        policy.protect_voters = false;
+        snapshot.names = Answer::Known {
+            at: noon(),
+            value: published,
+        };
+    })
 }
 
 /// The names of these members, with a config so much older (or newer).
@@ -103,8 +96,13 @@ fn what_is_published_already_or_newer_is_left_alone() {
 #[test]
 fn nobody_else_publishes_and_nobody_who_cannot_see_what_is_there() {
     member(Mode::Follower, None).prints(SETTLED);
-    let blind = |given: Given| given.with(|snapshot, _| snapshot.names = unknown());
-    blind(member(Mode::Leader, None)).prints(SETTLED);
+    let blind = |answer| member(Mode::Leader, None).with(|snapshot, _| snapshot.names = answer);
+    blind(Answer::not_asked()).prints(SETTLED);
+    blind(unknown()).prints(
+        "situation: a serving member
+         warning: what clients are told cannot be seen: throttled
+         nothing to do",
+    );
     let off = |given: Given| given.with(|_, policy| policy.publish_names = false);
     off(member(Mode::Leader, None)).prints(SETTLED);
 }

@@ -2,7 +2,7 @@ use jiff::ToSpan;
 use zk_bootstrap::model::claim::Milestone::{Joined, Started};
 use zk_bootstrap::model::disk::Disk;
 use zk_bootstrap::model::fleet::InstanceState;
-use zk_bootstrap::model::plan::{Action, Situation};
+use zk_bootstrap::model::plan::{Action, Plan, Situation};
 use zk_bootstrap::model::policy::{Recovery, WhenAllIsLost};
 use zk_bootstrap::model::probe::{Mode, Probe};
 use zk_bootstrap::model::snapshot::Answer;
@@ -371,6 +371,20 @@ fn who_joins_after_all_takes_back_that_it_has_withdrawn() {
         );
 }
 
+/// The list of claims is older than that testimony, and would be read again in a minute only.
+#[test]
+fn who_joins_again_with_an_empty_disk_takes_back_what_it_may_have_said_of_it() {
+    let joins = given('c', "abc")
+        .three_joined()
+        .peer('a', serving(Mode::Leader, config(&THREE)));
+    let last_two = |plan: &Plan| plan.actions[plan.actions.len() - 2..].to_vec();
+    let claim = "3".parse().expect("a claim");
+    let taken_back = [Action::TakeBack { claim }, Action::StartServer];
+    assert_eq!(last_two(&joins.plan()), taken_back);
+    let for_the_first_time = joins.claim("3", 'c', &[]).plan();
+    assert!(!for_the_first_time.actions.contains(&taken_back[0]));
+}
+
 #[track_caller]
 /// Its list of claims has that testimony already, and not the record of the marker that it is of.
 #[test]
@@ -554,7 +568,7 @@ fn a_joiner_without_data_leaves_it_to_the_others() {
         .prints(
             "situation: every copy of the data is gone
              1. testify in log stream 3: no data of generation 1 here
-             waiting for an operator: every instance that ever held data is terminated; restore a disk, or set policy.when_all_is_lost = \"refound\" to begin anew with an empty ensemble",
+             waiting for an operator: every instance that ever held data is terminated: no copy is left. policy.when_all_is_lost = \"refound\" begins anew with an empty ensemble",
         );
 }
 

@@ -27,6 +27,7 @@ fn world_with_domain(net: &str) -> (Stage, String) {
         settings,
         ..image()
     };
+    world.restrict();
     world.launch(3);
     (world, zone)
 }

@@ -22,7 +22,7 @@ pub const RELEASE: &str = "3.9.5";
 pub const DATA: &str = "/data";
 
 /// What the image is baked from, besides the binary.
-const SOURCES: [&str; 2] = ["ansible", "systemd"];
+const SOURCES: [&str; 3] = ["ansible", "systemd", "packaging"];
 
 /// The project's directory.
 pub fn project() -> &'static Path {
@@ -82,10 +82,20 @@ pub fn bake() {
     }
     println!("image: baking it by the playbook (Java and ZooKeeper by apt, inside of it)");
     let _ = fs::remove_file(&from);
-    in_machine(&layers(), |machine| twice(machine, json!({})));
+    let packaged = json!({ "zk_bootstrap_package": package() });
+    in_machine(&layers(), |machine| twice(machine, packaged));
     println!("image: baking it with a tarball in the place of the package");
     in_machine(&layers_of_tarball(), with_tarball);
     fs::write(from, now).expect("a file");
+}
+
+/// The .deb of the debug build, which `make test-image` makes first.
+fn package() -> PathBuf {
+    let directory = project().join("target/packages/dev");
+    let entries = fs::read_dir(&directory).expect("dev/packages.sh dev makes it");
+    let mut paths = entries.map(|entry| entry.expect("readable").path());
+    let deb = paths.find(|path| path.extension().is_some_and(|ending| ending == "deb"));
+    deb.expect("dev/packages.sh dev makes a .deb")
 }
 
 /// Takes the package away, and plays again with a tarball; first with a wrong hash.
@@ -101,6 +111,7 @@ fn with_tarball(machine: &Machine) {
             "zookeeper_version": RELEASE,
             "zookeeper_tarball_url": "file:///root/release.tar.gz",
             "zookeeper_tarball_sha512": sha512,
+            "zk_bootstrap_binary": env!("CARGO_BIN_EXE_zk-bootstrap"),
             "zk_bootstrap_data_dir": DATA,
             "zk_bootstrap_data_log_dir": "/data-log",
         })
@@ -154,10 +165,9 @@ fn base() {
     fs::create_dir_all(kept()).expect("a directory");
     remove(&base);
     let include = format!("--include={PACKAGES}");
-    // Nobody needs these disks after a loss of power. Apt's lists are emptied, and must not look fresh; an instance is named by who boots it; who
-    // wants sshd starts it, for the machine may share its network with this one.
+    // Nobody needs these disks after a loss of power. An instance is named by who boots it; who wants
+    // sshd starts it, for the machine may share its network with this one.
     let as_an_image = "--customize-hook=echo force-unsafe-io >$1/etc/dpkg/dpkg.cfg.d/unsafe-io; \
-                       touch -d @0 $1/var/lib/apt/lists; \
                        rm -f $1/etc/hostname $1/etc/resolv.conf; \
                        chroot $1 systemctl disable --quiet ssh";
     let path = base.display().to_string();
@@ -216,7 +226,6 @@ fn playbook(machine: &Machine, mut variables: Value) -> (bool, String) {
     let leader = machine.leader().expect("the machine runs").to_string();
     variables["ansible_ssh_executable"] = json!(project().join("tests/image/enter.sh"));
     variables["ansible_ssh_transfer_method"] = json!("piped");
-    variables["zk_bootstrap_binary"] = json!(env!("CARGO_BIN_EXE_zk-bootstrap"));
     let output = Command::new(kept().join("python/bin/ansible-playbook"))
         .args([
             "--inventory",

@@ -2,11 +2,11 @@
 //! own, and with the address of its metadata service.
 
 use std::fs;
-use std::io::Write as _;
 use std::net::Ipv4Addr;
 use std::process::{Command, Stdio};
 
 use super::namespaces::run;
+use super::world::process::nft;
 
 /// Where the namespaces are, each named after its address.
 pub const NAMESPACES: &str = "/run/netns";
@@ -78,19 +78,4 @@ pub fn heal() {
 fn port(address: Ipv4Addr) -> String {
     let [.., third, last] = address.octets();
     format!("zki-{third}-{last}")
-}
-
-fn nft(rules: &str) {
-    let mut nft = Command::new("nft")
-        .args(["-f", "-"])
-        .stdin(Stdio::piped())
-        .spawn()
-        .expect("nft runs");
-    let mut input = nft.stdin.take().expect("piped");
-    input.write_all(rules.as_bytes()).expect("nft reads");
-    drop(input);
-    assert!(
-        nft.wait().expect("it ends").success(),
-        "nft refuses {rules}"
-    );
 }

@@ -91,8 +91,8 @@ impl World {
         }
     }
 
-    /// From now on the agents may do what `iam-policy` grants for their settings, and nothing else.
-    fn restrict(&mut self) {
+    /// From now on the agents may do what `iam-policy` grants for the image's settings, and nothing else.
+    pub fn restrict(&mut self) {
         let settings = self.root.join("policy.toml");
         fs::write(&settings, &self.image.settings).expect("a file");
         let scope = ["--region", "eu-west-1", "--account", "123456789012"];

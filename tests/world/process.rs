@@ -1,7 +1,8 @@
-//! Processes, by their ids.
+//! Processes, by their ids, and the packet filter.
 
 use std::fs;
-use std::process::Command;
+use std::io::Write as _;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use super::wait::wait_for;
@@ -33,9 +34,7 @@ pub fn signal(name: &str, pids: &[u32]) {
     let mut kill = Command::new("kill");
     kill.arg(format!("-{name}"))
         .args(pids.iter().map(u32::to_string));
-    kill.stderr(std::process::Stdio::null())
-        .status()
-        .expect("kill runs");
+    kill.stderr(Stdio::null()).status().expect("kill runs");
 }
 
 /// Kills what `find` finds until it finds nothing: a start under way may add to it.
@@ -45,4 +44,20 @@ pub fn kill_all(find: impl Fn() -> Vec<u32>) {
         signal("KILL", &pids);
         pids.is_empty().then_some(())
     });
+}
+
+/// Gives these rules to the packet filter of this process's network namespace.
+pub fn nft(rules: &str) {
+    let mut nft = Command::new("nft")
+        .args(["-f", "-"])
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("nft runs");
+    let mut input = nft.stdin.take().expect("piped");
+    input.write_all(rules.as_bytes()).expect("nft reads");
+    drop(input);
+    assert!(
+        nft.wait().expect("it ends").success(),
+        "nft refuses {rules}"
+    );
 }
