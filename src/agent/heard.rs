@@ -151,6 +151,16 @@ impl Heard {
         owners.map(|owner| owner.instance.clone()).collect()
     }
 
+    /// Whether the fleet was asked before an owner of a claim was known that it does not list: what
+    /// became of that one, the answer cannot tell.
+    pub fn lacks_owners(&self) -> bool {
+        let Some(fleet) = self.fleet.known() else {
+            return false;
+        };
+        let mut owners = self.owners().into_iter();
+        owners.any(|id| !fleet.instances.contains_key(&id) && !fleet.asked.contains(&id))
+    }
+
     /// The register is not what it was.
     pub fn register_is_outdated(&mut self) {
         self.register_asked = None;

@@ -3,6 +3,7 @@
 
 use jiff::SignedDuration;
 
+use super::fate;
 use super::view::View;
 use crate::model::fleet::{Hook, Lifecycle, Transition};
 use crate::model::plan::{Action, Plan, Situation};
@@ -18,21 +19,33 @@ pub fn attend(view: View, mut plan: Plan) -> Plan {
         .iter()
         .any(|action| matches!(action, Action::CompleteHook { .. }));
     let actions = match plan.situation {
-        Situation::Member if held(view) == Some(Transition::Launching) => complete(view),
+        Situation::Member if held(view) == Some(Transition::Launching) && is_known(view) => {
+            complete(view, Transition::Launching)
+        }
         _ if completes => Vec::new(),
+        // It comes no more: the group is to give it up.
+        Situation::Left if held(view) == Some(Transition::Launching) => Vec::new(),
         _ => heartbeats(view),
     };
     plan.actions.extend(actions);
     plan
 }
 
-/// Lets the group go on with this instance.
-pub fn complete(view: View) -> Vec<Action> {
+/// Lets the group go on with this instance, if it waits at this transition: what it is known to wait for
+/// may be older than the notice that it takes the instance out.
+pub fn complete(view: View, transition: Transition) -> Vec<Action> {
     let complete = |hook: &Hook| Action::CompleteHook {
         hook: hook.name.clone(),
-        transition: hook.transition,
+        transition,
     };
-    pending(view).map(complete).collect()
+    let here = |hook: &&Hook| hook.transition == transition;
+    pending(view).filter(here).map(complete).collect()
+}
+
+/// Whether the claims can be read, and say that this server is the member that it is taken for.
+fn is_known(view: View) -> bool {
+    let config = view.committed_here();
+    config.is_some_and(|config| fate::own_member(view, config).is_some())
 }
 
 /// What the group holds this instance for.

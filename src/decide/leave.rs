@@ -10,7 +10,7 @@ use super::view::View;
 use super::{acts, fate, hooks, identity, waits};
 use crate::model::claim::{Claim, ClaimName, Milestone, Register};
 use crate::model::ensemble::Ensemble;
-use crate::model::fleet::{Fleet, Lifecycle, Notice};
+use crate::model::fleet::{Fleet, Lifecycle, Notice, Transition};
 use crate::model::id::InstanceId;
 use crate::model::plan::{Action, Next, Plan, Situation, Waiting};
 use crate::model::server::Server;
@@ -91,7 +91,7 @@ fn silent_member(view: View, claim: Option<ClaimName>, register: &Register) -> O
 fn let_go(view: View, why: String) -> Plan {
     let left = Duration::ZERO;
     let mut plan = waits(Situation::Leaving, Waiting::Spare { why, left });
-    plan.actions = hooks::complete(view);
+    plan.actions = hooks::complete(view, Transition::Terminating);
     plan
 }
 
@@ -137,7 +137,7 @@ fn gone(view: View, claim: Option<ClaimName>) -> Plan {
         return acts(Situation::Leaving, actions, Next::Everywhere);
     }
     let mut plan = waits(Situation::Left, Waiting::Termination);
-    plan.actions = hooks::complete(view);
+    plan.actions = hooks::complete(view, Transition::Terminating);
     plan
 }
 

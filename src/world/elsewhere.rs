@@ -135,11 +135,20 @@ impl Elsewhere {
         };
         let (fleet, register, names) = tokio::join!(fleet, register, names);
         let now = self.beginning.elapsed();
+        let asked = fleet.is_some();
         if let Some(fleet) = fleet {
             self.heard.hear_fleet(now, &me.instance, fleet);
         }
         if let Some(register) = register {
             self.heard.hear_register(now, register);
+        }
+        // Whoever looks for the first time learns only now whom to ask for.
+        if asked && self.heard.lacks_owners() {
+            let fleet = answer(reader.read(&me.instance, &self.heard.owners()).await);
+            if fleet.known().is_some() {
+                let now = self.beginning.elapsed();
+                self.heard.hear_fleet(now, &me.instance, fleet);
+            }
         }
         if let Some(names) = names {
             self.heard.hear_names(now, names);

@@ -289,6 +289,37 @@ fn an_instance_goes_into_service_when_its_server_is_a_voter_and_not_before() {
 }
 
 #[test]
+fn an_instance_does_not_go_into_service_while_the_claims_cannot_be_read() {
+    let launching = hook(Transition::Launching, Some(200));
+    let plan = one_of_three(Mode::Follower)
+        .fleet(held('a', Lifecycle::Pending, launching))
+        .with(|snapshot, _| {
+            let why = "throttled".to_owned();
+            snapshot.register = Answer::Unknown { why };
+        })
+        .plan();
+    let beat = Action::Heartbeat {
+        hook: "zk".to_owned(),
+    };
+    assert_eq!(plan.actions, [beat], "{plan}");
+}
+
+#[test]
+fn who_has_left_neither_comes_into_service_nor_asks_the_group_to_wait_for_it() {
+    let launching = hook(Transition::Launching, Some(200));
+    let left = given('d', "abcd")
+        .three_joined()
+        .claim("4", 'd', &[Started, Left])
+        .peer('b', serving(Mode::Leader, config(&THREE)))
+        .fleet(held('d', Lifecycle::Pending, launching));
+    for notice in [Notice::Group, Notice::Spot] {
+        let plan = goes(left.clone(), notice).plan();
+        assert_eq!(plan.situation, Situation::Left, "{plan}");
+        assert!(plan.actions.is_empty(), "{plan}");
+    }
+}
+
+#[test]
 fn voters_are_protected_while_none_can_be_spared_and_no_longer() {
     let leader = given('a', "abc")
         .three_joined()

@@ -55,6 +55,13 @@ pub async fn look(heard: &mut Heard, region: &Shared, m: usize, limit: Duration)
     if wanted.0 {
         let fleet = ask(region, |region| region.read_fleet(&owners)).await;
         heard.hear_fleet(now(), &me, fleet);
+        if heard.lacks_owners() {
+            let owners = heard.owners();
+            let fleet = ask(region, |region| region.read_fleet(&owners)).await;
+            if fleet.known().is_some() {
+                heard.hear_fleet(now(), &me, fleet);
+            }
+        }
     }
     let leads = region.borrow().believes_to_lead(m);
     if !leads {

@@ -1,7 +1,5 @@
 //! What an agent cannot mend: the only excuses for a fleet that does not settle.
 
-use std::rc::Rc;
-
 use zk_bootstrap::model::claim::Slot;
 
 use super::disk::Config;
@@ -21,34 +19,23 @@ impl Region {
         if self.is_lost_for_good(config) {
             return None;
         }
-        let under_way = |m: usize| self.machines[m].server.as_ref()?.in_flight.clone();
-        let changes: Vec<_> = self
-            .intact_voters(config)
-            .into_iter()
-            .filter_map(under_way)
-            .collect();
-        let configs = changes.iter().chain([config]);
-        let lacks = |config: &Rc<Config>| self.lacks_who_knows(config);
-        configs
-            .into_iter()
-            .any(lacks)
+        self.lacks_who_knows(config)
             .then_some("a voter is needed that went down before it learned that it is one")
     }
 
-    /// Whether those of its voters who know that they are, and have their data, are no quorum. (A
-    /// change under way needs one of the new config, too.)
-    fn lacks_who_knows(&self, config: &Rc<Config>) -> bool {
+    /// Whether those of its voters who know that they are, and have their data, are no quorum.
+    fn lacks_who_knows(&self, config: &Config) -> bool {
         let voters = self.intact_voters(config);
         let knows = |m: &&usize| {
             let machine = &self.machines[**m];
             // Who follows hears of it in a moment; who looks is told by those who know it.
             let (up, follows) = (machine.server.is_some(), self.leader_of(**m).is_some());
-            let lists = |c: &Rc<Config>| {
+            let lists = |c: &Config| {
                 let id = machine.disk.myid;
                 let votes = |id| c.is_voter(id, machine.address);
                 id.is_some_and(|id| votes(id) || (up && c.lists(id, machine.address)))
             };
-            follows || machine.disk.dynamic.as_ref().is_some_and(lists)
+            follows || machine.disk.dynamic.as_deref().is_some_and(lists)
         };
         voters.iter().filter(knows).count() < config.quorum()
     }

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
-use zk_bootstrap::model::fleet::{Fleet, Instance, InstanceState, Lifecycle};
+use zk_bootstrap::model::fleet::{Fleet, Instance, InstanceState, Lifecycle, Transition};
 use zk_bootstrap::model::id::InstanceId;
 
 use super::disk::Disk;
+use super::refresh::Refresh;
 use super::region::{GROUP, MINUTE, Ms, Region, SECOND};
 use super::zookeeper::Server;
 
@@ -45,6 +46,8 @@ pub struct Machine {
     pub launched: Ms,
     pub state: Timeline<InstanceState>,
     pub lifecycle: Timeline<Lifecycle>,
+    /// Whether the group waits for a hook before it goes on with it.
+    pub held: Timeline<bool>,
     pub tags: BTreeMap<String, String>,
     pub disk: Disk,
     /// ZooKeeper's process.
@@ -54,9 +57,11 @@ pub struct Machine {
     on: bool,
     /// From when on the agent runs, while the machine is on.
     pub agent_from: Ms,
-    /// When the group began to take it out; it is held since.
+    /// When the group began to take it out.
     pub retired_at: Option<Ms>,
     pub beaten_at: Ms,
+    /// While it is held on its way in: when its server was last a member that serves.
+    pub served: Option<Ms>,
     /// From scale-in.
     pub protected: bool,
 }
@@ -83,6 +88,11 @@ impl Machine {
         )
     }
 
+    /// Whether the group may take it out when it has too many.
+    fn may_be_chosen(&self) -> bool {
+        self.lifecycle.now() == Lifecycle::InService && !self.protected
+    }
+
     pub fn power_off(&mut self) {
         self.on = false;
         self.server = None;
@@ -102,6 +112,8 @@ pub enum Change {
     Overdue(usize),
     /// The group compares what it has with what it wants.
     Scale,
+    /// An instance refresh looks whether the next one has its turn.
+    Refresh,
 }
 
 const ZONES: [&str; 3] = ["eu-west-1a", "eu-west-1b", "eu-west-1c"];
@@ -111,8 +123,9 @@ pub struct Group {
     pub desired: u32,
     /// In how many zones it launches.
     pub zones: usize,
-    /// Whether it has a terminating hook.
-    pub hooked: bool,
+    /// What it has a lifecycle hook for.
+    pub hooks: BTreeSet<Transition>,
+    pub refresh: Option<Refresh>,
     launched: u32,
 }
 
@@ -135,6 +148,7 @@ impl Region {
             launched: now,
             state: Timeline(vec![(now, InstanceState::Pending)]),
             lifecycle: Timeline(vec![(now, Lifecycle::Pending)]),
+            held: Timeline(vec![(now, false)]),
             tags: BTreeMap::new(),
             disk: Disk::default(),
             server: None,
@@ -143,6 +157,7 @@ impl Region {
             agent_from: now,
             retired_at: None,
             beaten_at: now,
+            served: None,
             protected: false,
         };
         self.machines.push(machine);
@@ -192,6 +207,7 @@ impl Region {
         let machine = &mut self.machines[m];
         machine.power_off();
         machine.state.set(now, InstanceState::ShuttingDown);
+        machine.held.set(now, false);
         if machine.counts() {
             machine.lifecycle.set(now, Lifecycle::Terminating);
         }
@@ -217,11 +233,9 @@ impl Region {
                 machine.state.set(now, InstanceState::Running);
                 machine.on = true;
                 machine.agent_from = now;
-                if machine.lifecycle.now() == Lifecycle::Pending {
-                    self.later(0..10 * SECOND, Change::InService(m));
-                }
+                self.welcome(m);
             }
-            Change::InService(m) if !self.machines[m].is_gone() => {
+            Change::InService(m) if self.machines[m].lifecycle.now() == Lifecycle::Pending => {
                 self.machines[m].lifecycle.set(now, Lifecycle::InService);
             }
             Change::Terminated(m) => {
@@ -243,21 +257,22 @@ impl Region {
             }
             Change::Overdue(m) => self.overdue(m),
             Change::Scale => self.scale(),
+            Change::Refresh => self.go_on_refreshing(),
             _ => {}
         }
     }
 
     fn scale(&mut self) {
-        let (mut count, desired) = (self.counted().len(), self.group.desired as usize);
-        while count < desired {
+        let (mut count, target) = (self.counted().len(), self.group.target());
+        while count < target {
             self.launch();
             count += 1;
         }
-        while count > desired {
+        while count > target {
             let mut victims = self.counted();
-            victims.retain(|m| !self.machines[*m].protected);
+            victims.retain(|m| self.machines[*m].may_be_chosen());
             if victims.is_empty() {
-                // AWS, too, waits for the protection to end.
+                // AWS, too, waits for the protection to end, or for hooks.
                 self.later(20 * SECOND..MINUTE, Change::Scale);
                 return;
             }
@@ -277,9 +292,7 @@ impl Region {
     /// What EC2 and the group answer when they are asked for the group, and for these ids.
     pub fn describe(&self, owners: &BTreeSet<InstanceId>, ec2_age: Ms, group_age: Ms) -> Fleet {
         let known = self.machines.iter().filter_map(|machine| {
-            let lifecycle = machine.lifecycle.at(self.now.saturating_sub(group_age));
-            let lifecycle = lifecycle.unwrap_or(Lifecycle::Unlisted);
-            let instance = self.instance(machine, lifecycle, ec2_age)?;
+            let instance = self.instance(machine, ec2_age, group_age)?;
             Some((machine.id.clone(), instance))
         });
         let instances: BTreeMap<_, _> = known.collect();
@@ -293,8 +306,9 @@ impl Region {
         }
     }
 
-    fn instance(&self, machine: &Machine, lifecycle: Lifecycle, age: Ms) -> Option<Instance> {
-        let state = machine.state.at(self.now.saturating_sub(age))?;
+    fn instance(&self, machine: &Machine, ec2_age: Ms, group_age: Ms) -> Option<Instance> {
+        let state = machine.state.at(self.now.saturating_sub(ec2_age))?;
+        let told = self.now.saturating_sub(group_age);
         let terminated = state == InstanceState::Terminated;
         if terminated && machine.state.since() + FORGOTTEN_AFTER < self.now {
             return None;
@@ -303,8 +317,8 @@ impl Region {
             address: (!terminated).then_some(machine.address),
             zone: machine.zone.to_owned(),
             state,
-            lifecycle,
-            held: machine.retired_at.is_some() && !machine.is_gone(),
+            lifecycle: machine.lifecycle.at(told).unwrap_or(Lifecycle::Unlisted),
+            held: machine.held.at(told).unwrap_or(false),
             protected: machine.protected,
             launched: self.at(machine.launched),
             tags: machine.tags.clone(),

@@ -4,17 +4,18 @@ use std::str::FromStr;
 use std::thread;
 
 use zk_bootstrap::clock;
+use zk_bootstrap::model::policy::Recovery;
 
 use super::coverage::Coverage;
 use super::history::History;
 use super::mutations::Mutation;
+use super::operator::Operator;
 use super::region::{MINUTE, Ms};
 use super::settling::End;
 use super::trouble::haunt;
 
 /// Twice as long as EC2's silence must last to prove a termination.
 const PATIENCE: Ms = 60 * MINUTE;
-const THREADS: u64 = 2;
 
 /// A fleet's life from its launch, through trouble, to its rest.
 pub fn live(seed: u64, mutation: Option<Mutation>, traced: bool) -> (History, End) {
@@ -31,13 +32,19 @@ pub fn live(seed: u64, mutation: Option<Mutation>, traced: bool) -> (History, En
         policy.floor = floor;
         policy.voters = [5, 5, 3, 7][by(11) / 3];
     });
+    if by(7) < 2 {
+        history.set_policy(|policy| policy.recovery = Recovery::Manual);
+        history.operator = Some(Operator::from(0));
+    }
     history.mutation = mutation;
     // What clients are told has nothing to do with any defect but its own.
     let tells = mutation.is_none_or(|mutation| mutation == Mutation::PublishesRegardless);
     history.set_policy(|policy| policy.publish_names = tells);
     history.region.borrow_mut().trace = traced.then(Vec::new);
     haunt(&mut history);
-    let end = history.settle(PATIENCE);
+    // A fleet with a defect may found anew for ever; one without it is settled by then.
+    let patience = mutation.map_or(PATIENCE, |_| PATIENCE / 2);
+    let end = history.settle(patience);
     (history, end)
 }
 
@@ -89,18 +96,20 @@ fn no_history_loses_anything_and_every_one_comes_to_rest() {
         return replay(seed);
     }
     let histories: u64 = number("ZKB_HISTORIES").unwrap_or(300);
-    println!("seeds 0 to {histories}; ZKB_SEED=n replays one");
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    println!("seeds 0 to {histories} on {threads} threads; ZKB_SEED=n replays one");
     let began = clock::instant();
     let mut tally = Tally::default();
     thread::scope(|scope| {
         let part = |first: u64| {
             let mut tally = Tally::default();
             (first..histories)
-                .step_by(THREADS as usize)
+                .step_by(threads)
                 .for_each(|seed| tally.count(seed));
             tally
         };
-        let parts: Vec<_> = (0..THREADS).map(|n| scope.spawn(move || part(n))).collect();
+        let firsts = (0..histories).take(threads);
+        let parts: Vec<_> = firsts.map(|n| scope.spawn(move || part(n))).collect();
         for part in parts {
             tally.add(part.join().expect("no history panics"));
         }

@@ -2,17 +2,19 @@
 //! depends on anything but the seed.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use zk_bootstrap::agent::{Agent, Pace, Tick};
+use zk_bootstrap::model::fleet::Transition;
 use zk_bootstrap::model::plan::Plan;
 use zk_bootstrap::model::policy::Policy;
 
 use super::mutations::Mutation;
+use super::operator::Operator;
 use super::region::{MINUTE, Ms, Region, SECOND, Shared};
 use super::world::Simulated;
 
@@ -39,6 +41,8 @@ pub struct History {
     pub region: Shared,
     pub policy: Policy,
     pub mutation: Option<Mutation>,
+    /// Who gives leave where it is asked for, if anybody is there.
+    pub operator: Option<Operator>,
     seats: BTreeMap<usize, Seat>,
     servers_due: Ms,
     client_due: Ms,
@@ -49,13 +53,14 @@ impl History {
     pub fn new(seed: u64, desired: u32) -> Self {
         let mut region = Region::new(seed);
         region.group.desired = desired;
-        region.group.hooked = !seed.is_multiple_of(3);
+        region.group.hooks = hooks(seed);
         region.group.zones = 3;
         region.later(0..1, super::fleet::Change::Scale);
         History {
             policy: region.policy.clone(),
             region: Rc::new(RefCell::new(region)),
             mutation: None,
+            operator: None,
             seats: BTreeMap::new(),
             servers_due: 0,
             client_due: 0,
@@ -96,6 +101,7 @@ impl History {
             seat.map(|(at, _)| at),
             Some(self.servers_due),
             Some(self.client_due),
+            self.operator.as_ref().map(|operator| operator.due),
         ];
         let next = due.into_iter().flatten().min().unwrap_or(end);
         if next > end {
@@ -113,6 +119,8 @@ impl History {
         } else if self.client_due == next {
             self.client_due = next + CLIENT;
             self.region.borrow_mut().client_writes();
+        } else if let Some(operator) = self.operator.take_if(|operator| operator.due == next) {
+            self.operator = Some(self.look_in(operator));
         } else if let Some((_, m)) = seat {
             self.go_on(m);
         }
@@ -131,9 +139,10 @@ impl History {
             .collect();
         drop(region);
         for (m, due) in new {
-            let world = Simulated::new(&self.region, m, self.policy.clone(), self.mutation);
+            let policy = Mutation::misread(self.mutation, self.policy.clone());
+            let world = Simulated::new(&self.region, m, policy.clone(), self.mutation);
             let seed = self.region.borrow_mut().rng.u64(..);
-            let agent = Agent::new(world, self.policy.clone(), pace(), seed);
+            let agent = Agent::new(world, policy, pace(), seed);
             let body = Body::Idle(Box::new(agent));
             let last = None;
             self.seats.insert(m, Seat { due, body, last });
@@ -201,6 +210,14 @@ impl History {
     pub fn last_plan(&self, m: usize) -> Option<&Plan> {
         self.seats.get(&m)?.last.as_ref()
     }
+}
+
+/// Two of three groups have a hook for whom they take out, and three of four one for whom they take in.
+fn hooks(seed: u64) -> BTreeSet<Transition> {
+    let by = [(Transition::Terminating, 3), (Transition::Launching, 4)];
+    let has = |(_, n): &(_, u64)| !seed.is_multiple_of(*n);
+    let hooks = by.into_iter().filter(has);
+    hooks.map(|(transition, _)| transition).collect()
 }
 
 /// The pace of the daemon.

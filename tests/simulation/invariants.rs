@@ -12,9 +12,12 @@
 //! 5. Files are written and data is moved only while the server is down; nothing is deleted; a
 //!    voter's data is not moved aside.
 //! 6. No plan breaks a rule of the safety checker.
-//! 7. What clients are told never goes back to an older config; a settled fleet's is the newest.
+//! 7. The group takes an instance into service only when its server is a member that has synced and
+//!    serves (see `hooks`), and terminates none that the quorum needs before it was asked for long.
+//! 8. Where an operator's leave is asked for, no generation begins with data before it was given.
+//! 9. What clients are told never goes back to an older config; a settled fleet's is the newest.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use zk_bootstrap::model::claim::Slot;
@@ -37,6 +40,8 @@ pub struct Truth {
     pub acknowledged: Vec<u64>,
     /// How many transactions there ever were.
     pub serials: u64,
+    /// The generations for whose recovery an operator has given leave.
+    pub allowed: BTreeSet<u32>,
     /// Its newest committed config; absent before it first led.
     pub config: Option<Rc<Config>>,
 }

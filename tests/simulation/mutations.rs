@@ -5,6 +5,7 @@ use zk_bootstrap::model::claim::Slot;
 use zk_bootstrap::model::disk::Stuck;
 use zk_bootstrap::model::fleet::InstanceState;
 use zk_bootstrap::model::id::InstanceId;
+use zk_bootstrap::model::policy::{Policy, Recovery};
 use zk_bootstrap::model::probe::{Mode, Probe, Serving};
 use zk_bootstrap::model::snapshot::{Answer, Service, Snapshot};
 
@@ -42,6 +43,10 @@ pub enum Mutation {
     KeepsWhatIsNoPart,
     /// Lets the group go on with its instance instead of asking it to wait.
     GoesUnheard,
+    /// Lets the group take its instance into service instead of asking it to wait.
+    ComesAtOnce,
+    /// Takes manual recovery for automatic.
+    AsksNobody,
     /// Believes that its server has been stuck for an hour, whatever it answers.
     RestartsTheServing,
     /// Publishes beside whichever server, late, and whatever is published by then.
@@ -60,6 +65,14 @@ fn value<T>(answer: &mut Answer<T>) -> Option<&mut T> {
 }
 
 impl Mutation {
+    /// What an agent with this defect takes the settings for.
+    pub fn misread(mutation: Option<Mutation>, mut policy: Policy) -> Policy {
+        if mutation == Some(Mutation::AsksNobody) {
+            policy.recovery = Recovery::Auto;
+        }
+        policy
+    }
+
     /// What a defective agent believes to see.
     pub fn distort(self, snapshot: &mut Snapshot) {
         match self {
@@ -98,6 +111,8 @@ impl Mutation {
             | Mutation::KeepsForeignData
             | Mutation::SkipsTheJournal
             | Mutation::GoesUnheard
+            | Mutation::ComesAtOnce
+            | Mutation::AsksNobody
             | Mutation::LosesItsMyId => {}
         }
     }
@@ -288,6 +303,16 @@ fn who_restarts_a_serving_server_is_caught() {
 #[test]
 fn who_goes_while_it_is_needed_is_caught() {
     is_caught(Mutation::GoesUnheard, "the quorum with it");
+}
+
+#[test]
+fn who_comes_at_once_is_caught() {
+    is_caught(Mutation::ComesAtOnce, "its server does not serve");
+}
+
+#[test]
+fn who_asks_nobody_is_caught() {
+    is_caught(Mutation::AsksNobody, "without an operator's leave");
 }
 
 #[test]

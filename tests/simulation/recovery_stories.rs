@@ -1,9 +1,11 @@
 //! Short tales of quorums that are lost for good.
 
 use zk_bootstrap::model::claim::Slot;
+use zk_bootstrap::model::policy::Recovery;
 
 use super::history::History;
 use super::mutations::Mutation;
+use super::operator::Operator;
 use super::region::{MINUTE, SECOND};
 use super::settling::End;
 use super::stories::{SEEDS, begins};
@@ -33,6 +35,12 @@ impl History {
 
     fn recoveries(&self) -> u32 {
         self.region.borrow().truth.recoveries
+    }
+
+    /// An operator comes, looks in now and then, and gives leave where it is asked for.
+    fn is_attended(&mut self) {
+        let now = self.region.borrow().now;
+        self.operator = Some(Operator::from(now));
     }
 
     fn withdrawn(&self) -> usize {
@@ -194,5 +202,27 @@ fn when_everything_is_lost_an_empty_ensemble_is_founded() {
         history.settles();
         assert_eq!(history.recoveries(), 0, "seed {seed}");
         assert_eq!(history.region.borrow().truth.lineages, 2, "seed {seed}");
+    }
+}
+
+/// Leave is for the one generation that it was given for. When the operator comes, EC2 has forgotten the
+/// lost: who looks for the first time asks for them by their ids.
+#[test]
+fn with_manual_recovery_each_loss_waits_for_an_operators_leave() {
+    for seed in 0..SEEDS {
+        let mut history = begins(seed, 3);
+        history.set_policy(|policy| policy.recovery = Recovery::Manual);
+        history.settles();
+        for loss in 0..2 {
+            let group = history.region.borrow().counted();
+            history.lose(&group[..2]);
+            history.run_for(40 * MINUTE);
+            assert_eq!(history.recoveries(), loss, "seed {seed}");
+            assert_eq!(history.withdrawn(), 1, "seed {seed}");
+            history.is_attended();
+            history.settles();
+            assert_eq!(history.recoveries(), loss + 1, "seed {seed}");
+            history.operator = None;
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! How histories end: when trouble stops, the fleet settles, and a settled fleet plans nothing.
 
+use zk_bootstrap::model::fleet::Lifecycle;
 use zk_bootstrap::model::plan::Situation;
 
 use super::history::History;
@@ -61,7 +62,7 @@ impl History {
         }
     }
 
-    /// What keeps the fleet from being settled: every instance of the group a serving member that
+    /// What keeps the fleet from being settled: every instance of the group in service, a serving member that
     /// plans nothing, nobody else in the config, as many voters as are wanted, and no zone with a
     /// majority of them where there is a choice.
     pub fn unsettled(&self) -> Option<String> {
@@ -70,6 +71,9 @@ impl History {
         let desired = region.group.desired as usize;
         if counted.len() != desired {
             return Some(format!("{} instances of {desired}", counted.len()));
+        }
+        if region.group.refresh.is_some() {
+            return Some("instances are refreshed".to_owned());
         }
         for m in &counted {
             let Some(plan) = self.last_plan(*m) else {
@@ -80,6 +84,9 @@ impl History {
                 && plan.waiting.is_empty();
             if !rests {
                 return Some(format!("{m} plans: {plan}"));
+            }
+            if region.machines[*m].lifecycle.now() != Lifecycle::InService {
+                return Some(format!("{m} is not in service"));
             }
         }
         let config = region.truth.config.as_ref();

@@ -14,6 +14,8 @@ pub enum Event {
     Note(Milestone),
     Testified(Testimony),
     TookBack,
+    /// An operator's leave to recover this generation.
+    Allowed(u32),
 }
 
 #[derive(Debug, Clone)]
@@ -119,7 +121,7 @@ impl Streams {
 fn claim<'a>(created: Ms, events: impl Iterator<Item = &'a (Ms, Event)>) -> Claim {
     let mut owner = None;
     let mut journal = BTreeMap::new();
-    let mut testimony = None;
+    let (mut testimony, mut leave) = (None, None);
     for (at, event) in events {
         match event {
             Event::Claimed(first) if owner.is_none() => {
@@ -135,6 +137,7 @@ fn claim<'a>(created: Ms, events: impl Iterator<Item = &'a (Ms, Event)>) -> Clai
             }
             Event::Testified(newer) => testimony = Some(newer.clone()),
             Event::TookBack => testimony = None,
+            Event::Allowed(generation) => leave = Some(*generation),
         }
     }
     Claim {
@@ -142,7 +145,7 @@ fn claim<'a>(created: Ms, events: impl Iterator<Item = &'a (Ms, Event)>) -> Clai
         owner,
         journal,
         testimony,
-        leave: None,
+        leave,
         foreign: false,
     }
 }

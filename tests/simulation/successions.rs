@@ -9,7 +9,8 @@
 //!    that is not terminated.
 //! 4. A withdrawn server does not start; who testifies that it stopped is down.
 //! 5. Servers of two lineages never serve at once.
-//! 6. Who joins a later generation with its data has a part of what that one has (see `sync`).
+//! 6. Where recovery is manual, an operator gave leave to recover the generation before.
+//! 7. Who joins a later generation with its data has a part of what that one has (see `sync`).
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -19,6 +20,7 @@ use zk_bootstrap::model::claim::{Milestone, Slot};
 use zk_bootstrap::model::fleet::InstanceState;
 use zk_bootstrap::model::history::Testimony;
 use zk_bootstrap::model::id::ServerId;
+use zk_bootstrap::model::policy::Recovery;
 
 use super::disk::{Config, Store};
 use super::fleet::Machine;
@@ -111,6 +113,16 @@ impl Region {
             .collect()
     }
 
+    /// Whether the newest generation that somebody began before this one may be recovered.
+    fn is_allowed(&self, generation: u32) -> bool {
+        let streams = self.streams.streams.iter();
+        let markers = streams.filter(|(name, _)| name.slot == Slot::Ensemble);
+        let begun = markers.filter(|(name, s)| name.term < generation && s.has_started());
+        let last = begun.map(|(name, _)| name.term).max();
+        let manual = self.policy.recovery == Recovery::Manual;
+        !manual || last.is_some_and(|last| self.truth.allowed.contains(&last))
+    }
+
     /// A server boots as the only voter of a later generation, with its data.
     pub fn begins_with_data(&mut self, m: usize, config: &Rc<Config>, generation: u32) {
         let holds = |o: &usize| self.machines[*o].disk.store.lineage.is_some();
@@ -144,6 +156,11 @@ impl Region {
         if let Some((write, other)) = self.lacks(m).first() {
             self.broke(format!(
                 "{m} begins generation {generation} without write {write}, which {other} has"
+            ));
+        }
+        if !self.is_allowed(generation) {
+            self.broke(format!(
+                "{m} begins generation {generation} without an operator's leave"
             ));
         }
         let lineage = self.truth.lineages + 1;

@@ -38,6 +38,8 @@ pub enum Strike {
     Scale,
     /// The group takes one out and replaces it, as in an instance refresh.
     Retire,
+    /// The group replaces all its instances, one after the other.
+    Refresh,
     /// An operator deletes the marker. A story's only: it takes an operator to undo it, and before
     /// the first server has joined nothing else would tell of the ensemble.
     MarkerDeleted,
@@ -46,7 +48,7 @@ pub enum Strike {
 }
 
 /// Each kind that comes by chance, and how often it is among those of a history.
-const STRIKES: [(Strike, f64); 15] = [
+const STRIKES: [(Strike, f64); 16] = [
     (Strike::Weather, 0.7),
     (Strike::AgentKilled, 0.5),
     (Strike::AgentFrozen, 0.4),
@@ -61,6 +63,7 @@ const STRIKES: [(Strike, f64); 15] = [
     (Strike::Standby, 0.2),
     (Strike::Scale, 0.3),
     (Strike::Retire, 0.3),
+    (Strike::Refresh, 0.1),
     (Strike::Flood, 0.05),
 ];
 
@@ -242,6 +245,10 @@ impl Region {
                 self.later(SECOND..20 * SECOND, Change::Scale);
             }
             Strike::Retire => self.retire(m),
+            Strike::Refresh => {
+                let ahead = self.rng.bool();
+                self.refresh(ahead);
+            }
             Strike::MarkerDeleted => self.delete_marker(),
             Strike::Flood => (0..self.machines.len()).for_each(|m| self.terminate(m)),
             Strike::AgentKilled | Strike::AgentFrozen => unreachable!("agents are not here"),
@@ -286,6 +293,7 @@ impl Region {
                 self.later(0..10 * SECOND, Change::Start(m));
             }
         }
+        self.group.refresh = None;
         if let Some((name, stream)) = self.deleted_marker.take() {
             self.streams.streams.entry(name).or_insert(stream);
         }

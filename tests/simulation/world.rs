@@ -29,6 +29,8 @@ pub struct Simulated {
     policy: Policy,
     mutation: Option<Mutation>,
     claiming: BTreeMap<ClaimName, Ms>,
+    /// When its last look began.
+    pub looked: Ms,
     pub heard: Heard,
 }
 
@@ -65,6 +67,7 @@ impl Simulated {
             policy,
             mutation,
             claiming: BTreeMap::new(),
+            looked: 0,
             heard: Heard::default(),
         }
     }
@@ -246,23 +249,8 @@ impl Simulated {
             }
             Action::AwaitCommit => self.await_commit().await,
             Action::Publish { names, replaces } => self.publish(names, *replaces).await,
-            Action::CompleteHook { hook, .. } => {
-                let m = self.m;
-                self.tell(|region| region.complete(m)).await?;
-                self.heard.note_completed(hook);
-                Ok(Outcome::Done)
-            }
-            Action::Heartbeat { hook } => {
-                let (m, early) = (self.m, self.mutates(Mutation::GoesUnheard));
-                let beat = |region: &mut Region| match early {
-                    true => region.complete(m),
-                    false => region.heartbeat(m),
-                };
-                self.tell(beat).await?;
-                let at = self.region.borrow().time();
-                self.heard.note_heartbeat(hook, at);
-                Ok(Outcome::Done)
-            }
+            Action::CompleteHook { hook, .. } => self.complete_hook(hook).await,
+            Action::Heartbeat { hook } => self.heartbeat(hook).await,
             Action::Protect {
                 instances,
                 protected,
@@ -289,6 +277,7 @@ impl Simulated {
 impl World for Simulated {
     async fn observe(&mut self, look: Look) -> Snapshot {
         pause(&self.region, HERE).await;
+        self.looked = self.region.borrow().now;
         let me = self.me();
         let (disk, service, running_since, server) = {
             let region = &mut *self.region.borrow_mut();

@@ -101,6 +101,7 @@ impl Region {
                 self.find_leader(m);
             }
         }
+        self.note_coming();
     }
 
     fn server_step(&mut self, m: usize) {
