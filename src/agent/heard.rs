@@ -7,10 +7,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::model::claim::{ClaimName, Milestone, Register};
+use crate::model::ensemble::Ensemble;
 use crate::model::fleet::{Fleet, InstanceState};
-use crate::model::id::InstanceId;
+use crate::model::id::{ConfigVersion, InstanceId};
 use crate::model::names::Names;
 use crate::model::probe::Probe;
+use crate::model::server::Server;
 use crate::model::snapshot::Answer;
 
 /// EC2 and the group are not asked more often, however urgent: what they tell of a change lags by
@@ -33,6 +35,7 @@ pub struct Heard {
     pub peers_asked: Option<Timestamp>,
     fleet_asked: Option<Duration>,
     fleet_outdated: bool,
+    config_heard: Option<ConfigVersion>,
     register_asked: Option<Duration>,
     names_asked: Option<Duration>,
     addresses: BTreeMap<InstanceId, IpAddr>,
@@ -52,6 +55,7 @@ impl Default for Heard {
             peers_asked: None,
             fleet_asked: None,
             fleet_outdated: false,
+            config_heard: None,
             register_asked: None,
             names_asked: None,
             addresses: BTreeMap::new(),
@@ -127,6 +131,21 @@ impl Heard {
         });
         let addresses = others.filter_map(|(id, i)| Some((id.clone(), i.address?)));
         self.addresses = addresses.collect();
+    }
+
+    /// This instance's server tells a config. One that lists a server where the fleet has no instance is
+    /// newer than the fleet, which is asked again then: once for each version, since the instance may
+    /// also be gone.
+    pub fn hear_config(&mut self, config: &Ensemble) {
+        let is_news = self.config_heard < Some(config.version);
+        self.config_heard = Some(config.version);
+        let Some(fleet) = self.fleet.known().filter(|_| is_news) else {
+            return;
+        };
+        let addresses = fleet.instances.values().filter_map(|i| i.address);
+        let known: BTreeSet<IpAddr> = addresses.collect();
+        let is_known = |server: &Server| known.iter().any(|address| server.is_at(*address));
+        self.fleet_outdated |= !config.servers.values().all(is_known);
     }
 
     /// The register was read, or could not be.

@@ -74,6 +74,9 @@ impl Elsewhere {
         no_older_than: Duration,
     ) {
         let config = own.ensemble();
+        if let Some(config) = config {
+            self.heard.hear_config(config);
+        }
         let votes = |config: &Ensemble| config.voters().any(|s| s.is_at(me.address));
         self.settled = config.is_some_and(votes);
         let now = self.beginning.elapsed();

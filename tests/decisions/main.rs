@@ -7,6 +7,7 @@ mod figures;
 mod founding;
 mod given;
 mod health;
+mod heard;
 mod identity;
 mod leaving;
 mod membership;

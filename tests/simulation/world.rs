@@ -301,6 +301,9 @@ impl World for Simulated {
             )
         };
         if let Look::Everywhere { no_older_than } = look {
+            if let Some(config) = server.ensemble() {
+                self.heard.hear_config(config);
+            }
             elsewhere::look(&mut self.heard, &self.region, self.m, no_older_than).await;
         }
         let region = self.region.borrow();
