@@ -104,11 +104,17 @@ fn by_agents(net: &str, image: &Image) -> (Duration, Duration) {
     ] {
         world.cloud.put_hook(name, transition, HEARTBEAT, outcome);
     }
+    let old = world.ids();
     let begun = clock::instant();
     world.cloud.refresh(json!({}));
     world.await_refresh("Successful", PATIENCE);
     let refresh = begun.elapsed() / 3;
 
+    // The last of the old ones is still leaving.
+    world.await_that("the old instances to be gone", PATIENCE, |world| {
+        let gone = world.ids().iter().all(|id| !old.contains(id));
+        gone.then_some(())
+    });
     world.await_ensemble(PATIENCE);
     let leader = world.leader();
     let gap = longest_gap(world.writer(), || {

@@ -2,7 +2,7 @@
 //! never hesitates: a table of ratios, measured in one run on one machine.
 //!
 //! Both sides have the same servers, flags and addresses. A side's figure is the median of
-//! `ROUNDS` rounds (3), in which the two take turns. The agents are the released binary with its
+//! `ROUNDS` rounds (5), in which the two take turns. The agents are the released binary with its
 //! default pace; the cloud that they ask is the emulated one, so its calls are cheap but not free.
 
 #[path = "../../tests/world/mod.rs"]
@@ -32,7 +32,7 @@ use self::world::{packaged, released};
 
 /// A healthy world needs seconds for a change; a busy machine more.
 const PATIENCE: Duration = Duration::from_secs(120);
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 5;
 /// How the figures were come by, below the table.
 const HOW: &str = "\
 founding   from the start of three agents, or of three static servers, until each of the three

@@ -12,15 +12,16 @@ use crate::model::id::InstanceId;
 use crate::zookeeper::session;
 
 impl RealWorld {
-    /// Through any server that serves: a leader that was just removed does not, for a moment.
+    /// Through any of the others, as soon as one serves: a leader that was just removed takes sessions
+    /// and answers none for more than a second, with those of clients, until it is stopped.
     pub(super) async fn await_commit(&self) -> Applied {
-        let heard = &self.elsewhere.heard;
-        let serving = heard.peers.iter().filter(|(_, p)| p.serving().is_some());
-        let peers = serving.filter_map(|(id, _)| heard.addresses().get(id));
         let port = self.settings.zookeeper.client_port;
-        let peers = peers.map(|address| SocketAddr::new(*address, port));
-        let own = self.own_server(&self.known_me()?);
-        let servers: Vec<SocketAddr> = peers.chain([own]).collect();
+        let others = self.elsewhere.heard.addresses().values();
+        let others = others.map(|address| SocketAddr::new(*address, port));
+        let mut servers: Vec<SocketAddr> = others.collect();
+        if servers.is_empty() {
+            servers.push(self.own_server(&self.known_me()?));
+        }
         session::open(&servers, COMMIT_DEADLINE).await?;
         Ok(Outcome::Done)
     }

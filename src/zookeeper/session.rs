@@ -8,7 +8,7 @@ use zookeeper_client::{Client, Error};
 /// No session was opened, or nobody knows.
 #[derive(Debug, thiserror::Error)]
 pub enum SessionError {
-    /// No server took it.
+    /// No server takes it.
     #[error("none of the servers opens a session")]
     Refused(#[source] Error),
     /// Not within the deadline.
@@ -16,7 +16,7 @@ pub enum SessionError {
     Late(Duration),
 }
 
-/// Opens a session at any of these servers, and closes it again.
+/// Opens a session at any of these servers, as soon as one takes it, and closes it again.
 ///
 /// To open one is a transaction: it is answered when a quorum has committed it, and with it all that
 /// was committed before. (A local session would be none, which is why `localSessionsEnabled` is
@@ -28,7 +28,7 @@ pub async fn open(servers: &[SocketAddr], deadline: Duration) -> Result<(), Sess
     let servers: Vec<String> = servers.iter().map(SocketAddr::to_string).collect();
     let servers = servers.join(",");
     let connector = Client::connector().with_session_timeout(deadline);
-    let connected = connector.with_fail_eagerly().connect(&servers);
+    let connected = connector.connect(&servers);
     match tokio::time::timeout(deadline, connected).await {
         Err(_) => Err(SessionError::Late(deadline)),
         Ok(Err(error)) => Err(SessionError::Refused(error)),
