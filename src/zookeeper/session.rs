@@ -16,6 +16,9 @@ pub enum SessionError {
     Late(Duration),
 }
 
+/// Between two attempts.
+const PAUSE: Duration = Duration::from_millis(25);
+
 /// Opens a session at any of these servers, as soon as one takes it, and closes it again.
 ///
 /// To open one is a transaction: it is answered when a quorum has committed it, and with it all that
@@ -27,11 +30,22 @@ pub enum SessionError {
 pub async fn open(servers: &[SocketAddr], deadline: Duration) -> Result<(), SessionError> {
     let servers: Vec<String> = servers.iter().map(SocketAddr::to_string).collect();
     let servers = servers.join(",");
-    let connector = Client::connector().with_session_timeout(deadline);
-    let connected = connector.connect(&servers);
-    match tokio::time::timeout(deadline, connected).await {
-        Err(_) => Err(SessionError::Late(deadline)),
-        Ok(Err(error)) => Err(SessionError::Refused(error)),
-        Ok(Ok(_)) => Ok(()),
+    let mut refusal = None;
+    let opened = async {
+        loop {
+            let connector = Client::connector().with_session_timeout(deadline);
+            // The client's own pauses between attempts are longer than an election.
+            match connector.with_fail_eagerly().connect(&servers).await {
+                Ok(_) => return,
+                Err(error) => refusal = Some(error),
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    };
+    let in_time = tokio::time::timeout(deadline, opened).await.is_ok();
+    match refusal.filter(|_| !in_time) {
+        Some(error) => Err(SessionError::Refused(error)),
+        None if in_time => Ok(()),
+        None => Err(SessionError::Late(deadline)),
     }
 }
