@@ -105,18 +105,14 @@ fn start_joiner(
     actions.extend(files);
     let register = view.register().ok();
     let claimed = register.and_then(|r| r.claims.get(&claim));
-    let returns = claimed.is_some_and(|claimed| claimed.has_noted(Milestone::Started));
-    if !returns {
+    if claimed.is_none_or(|claimed| !claimed.has_noted(Milestone::Started)) {
         actions.push(Action::Journal {
             claim,
             milestone: Milestone::Started,
         });
     }
-    // It may have said a moment ago that its disk is empty, and the list not know of it yet. Once it
-    // serves, the list is read rarely, and the others would count this vote as lost meanwhile.
-    let may_have_said = (returns && !view.disk.data).then_some(Action::TakeBack { claim });
     let said = recovery::take_back(view, claim, founded.lineage.generation);
-    actions.extend(said.or(may_have_said));
+    actions.extend(said.or_else(|| recovery::take_back_unseen(view, claim)));
     actions.push(Action::StartServer);
     acts(Situation::Joining, actions, Next::Here)
 }

@@ -80,6 +80,17 @@ pub fn take_back(view: View, claim: ClaimName, generation: u32) -> Option<Action
     (said.generation >= generation && !stands).then_some(Action::TakeBack { claim })
 }
 
+/// The same for who starts without data, and not for the first time: it may have said a moment ago that
+/// its disk is empty, and the list of claims not know of it yet. Once it serves, the list is read
+/// rarely, and the others would count its vote as lost meanwhile.
+pub fn take_back_unseen(view: View, claim: ClaimName) -> Option<Action> {
+    let claimed = view.register().ok()?.claims.get(&claim);
+    let is_noted = claimed.is_some_and(|claimed| claimed.has_noted(Milestone::Started));
+    let identity = view.disk.identity.as_ref();
+    let was_started = is_noted || identity.is_some_and(|i| i.instance == view.me.instance);
+    (was_started && !view.disk.data).then_some(Action::TakeBack { claim })
+}
+
 /// An ensemble that nobody is seen to serve, and this instance, which holds one of its ids.
 struct Case<'a> {
     view: View<'a>,

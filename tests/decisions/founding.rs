@@ -85,6 +85,24 @@ fn a_founder_that_was_interrupted_before_its_start_goes_on() {
         );
 }
 
+/// Its server died between taking the leave and its first snapshot, and it may have said so; the list
+/// of claims is older than that.
+#[test]
+fn a_founder_that_begins_again_takes_back_what_it_may_have_said_of_its_empty_disk() {
+    given('a', "abc")
+        .claim("1", 'a', &[])
+        .claim("ensemble", 'a', &[])
+        .files_of(1, &[(1, 'a')])
+        .disk(|d| d.data = false)
+        .prints(
+            "situation: founding the ensemble
+             1. take back the testimony in log stream 1
+             2. create initialize: serve an empty database, once
+             3. note \"started\" in log stream ensemble
+             4. start ZooKeeper",
+        );
+}
+
 #[test]
 fn a_founder_whose_disk_was_wiped_says_so_and_never_founds_again() {
     given('a', "abc").three_joined().prints(

@@ -607,7 +607,8 @@ fn a_joiner_does_not_take_a_leave_to_serve_an_empty_database_with_it() {
          3. write the dynamic file and zoo.cfg: server.1=10.0.0.1:2888:3888:observer;2181 server.2=10.0.0.2:2888:3888:participant;2181
          4. write identity: server 1 on i-0000000a of generation 2, founded by i-0000000b
          5. note \"started\" in log stream 1
-         6. start ZooKeeper",
+         6. take back the testimony in log stream 1
+         7. start ZooKeeper",
     );
     let mut plan = joiner.plan();
     plan.actions.remove(0);
