@@ -28,6 +28,12 @@ _zk__bootstrap() {
             zk__bootstrap,help)
                 cmd="zk__bootstrap__subcmd__help"
                 ;;
+            zk__bootstrap,iam-policy)
+                cmd="zk__bootstrap__subcmd__iam__subcmd__policy"
+                ;;
+            zk__bootstrap,may-start)
+                cmd="zk__bootstrap__subcmd__may__subcmd__start"
+                ;;
             zk__bootstrap,observe)
                 cmd="zk__bootstrap__subcmd__observe"
                 ;;
@@ -55,6 +61,12 @@ _zk__bootstrap() {
             zk__bootstrap__subcmd__help,help)
                 cmd="zk__bootstrap__subcmd__help__subcmd__help"
                 ;;
+            zk__bootstrap__subcmd__help,iam-policy)
+                cmd="zk__bootstrap__subcmd__help__subcmd__iam__subcmd__policy"
+                ;;
+            zk__bootstrap__subcmd__help,may-start)
+                cmd="zk__bootstrap__subcmd__help__subcmd__may__subcmd__start"
+                ;;
             zk__bootstrap__subcmd__help,observe)
                 cmd="zk__bootstrap__subcmd__help__subcmd__observe"
                 ;;
@@ -77,7 +89,7 @@ _zk__bootstrap() {
 
     case "${cmd}" in
         zk__bootstrap)
-            opts="-h -V --dry-run --from --output --config --help --version run plan observe status recover connection-string doctor check-config help"
+            opts="-h -V --dry-run --from --output --config --help --version run plan observe status recover connection-string doctor check-config may-start iam-policy help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -161,7 +173,7 @@ _zk__bootstrap() {
             return 0
             ;;
         zk__subcmd__bootstrap__subcmd__help)
-            opts="run plan observe status recover connection-string doctor check-config help"
+            opts="run plan observe status recover connection-string doctor check-config may-start iam-policy help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -217,6 +229,34 @@ _zk__bootstrap() {
             return 0
             ;;
         zk__subcmd__bootstrap__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        zk__subcmd__bootstrap__subcmd__help__subcmd__iam__subcmd__policy)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        zk__subcmd__bootstrap__subcmd__help__subcmd__may__subcmd__start)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -293,6 +333,54 @@ _zk__bootstrap() {
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        zk__subcmd__bootstrap__subcmd__iam__subcmd__policy)
+            opts="-h --group --region --account --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --group)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --region)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --account)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        zk__subcmd__bootstrap__subcmd__may__subcmd__start)
+            opts="-h --config --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;

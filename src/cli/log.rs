@@ -7,7 +7,7 @@ use tracing_subscriber::fmt;
 use tracing_subscriber::prelude::*;
 
 /// The SDK and the clients speak of their retries; what matters of them is in our errors.
-const DEFAULT: &str = "warn,zookeeper_client=error,zk_bootstrap=info";
+const DEFAULT: &str = "error,zk_bootstrap=info";
 
 /// Starts logging. `ZK_BOOTSTRAP_LOG` sets what is logged (`debug`, or tracing's directives).
 pub fn start() {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::view::View;
-use super::{budget, fate, formation, health, membership, recovery, seats};
+use super::{budget, fate, formation, health, membership, seats, survivors};
 use crate::model::claim::{Milestone, Slot};
 use crate::model::disk::{Identity, ZooCfg};
 use crate::model::ensemble::Ensemble;
@@ -128,7 +128,7 @@ fn take_back(view: View, id: ServerId) -> Option<Action> {
     let mine = newest.valid_owner()?.instance == view.me.instance;
     let claim = mine.then_some(claim)?;
     let generation = view.disk.identity.as_ref()?.lineage.generation;
-    recovery::take_back(view, claim, generation)
+    survivors::take_back(view, claim, generation)
 }
 
 fn journal(view: View, id: ServerId) -> Option<Action> {

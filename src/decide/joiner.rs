@@ -2,7 +2,7 @@
 
 use super::formation::Founded;
 use super::view::View;
-use super::{acts, files, health, identity, recovery, seats, waits};
+use super::{acts, files, health, identity, recovery, seats, survivors, waits};
 use crate::model::claim::{ClaimName, Lineage, Milestone};
 use crate::model::ensemble::Ensemble;
 use crate::model::id::ServerId;
@@ -111,8 +111,8 @@ fn start_joiner(
             milestone: Milestone::Started,
         });
     }
-    let said = recovery::take_back(view, claim, founded.lineage.generation);
-    actions.extend(said.or_else(|| recovery::take_back_unseen(view, claim)));
+    let said = survivors::take_back(view, claim, founded.lineage.generation);
+    actions.extend(said.or_else(|| survivors::take_back_unseen(view, claim)));
     actions.push(Action::StartServer);
     acts(Situation::Joining, actions, Next::Here)
 }

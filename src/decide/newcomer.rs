@@ -2,7 +2,7 @@
 
 use super::formation::{self, Formation, Founded};
 use super::view::View;
-use super::{acts, files, health, identity, joiner, recovery, waits};
+use super::{acts, files, health, identity, joiner, survivors, waits};
 use crate::model::claim::{Milestone, Register, Slot};
 use crate::model::fleet::Fleet;
 use crate::model::id::ServerId;
@@ -96,7 +96,7 @@ fn found(view: View, founded: &Founded, id: ServerId) -> Plan {
             // Before the leave is given anew: where it is still there, nothing was said since.
             let claim = identity::held(view).map(|(claim, _)| claim);
             let said = claim.filter(|_| !view.disk.initialize);
-            actions.extend(said.and_then(|claim| recovery::take_back_unseen(view, claim)));
+            actions.extend(said.and_then(|claim| survivors::take_back_unseen(view, claim)));
             actions.push(Action::AllowEmptyDatabase);
             if !started {
                 actions.push(Action::Journal {

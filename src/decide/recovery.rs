@@ -70,27 +70,6 @@ pub fn tell_of_emptied_disk(view: View) -> Option<Plan> {
     Some(acts(Situation::Joining, vec![testify], Next::Everywhere))
 }
 
-/// Takes back what this instance said of a generation that is served, or of a later one, where an old
-/// list of claims names the one before: its server is a part of it again, or is about to be. Who has
-/// withdrawn with its data stands by what it said; what was said of earlier ones is history.
-pub fn take_back(view: View, claim: ClaimName, generation: u32) -> Option<Action> {
-    let claims = &view.register().ok()?.claims;
-    let said = claims.get(&claim)?.testimony.as_ref()?;
-    let stands = view.disk.is_withdrawn() && view.disk.data;
-    (said.generation >= generation && !stands).then_some(Action::TakeBack { claim })
-}
-
-/// The same for who starts without data, and not for the first time: it may have said a moment ago that
-/// its disk is empty, and the list of claims not know of it yet. Once it serves, the list is read
-/// rarely, and the others would count its vote as lost meanwhile.
-pub fn take_back_unseen(view: View, claim: ClaimName) -> Option<Action> {
-    let claimed = view.register().ok()?.claims.get(&claim);
-    let is_noted = claimed.is_some_and(|claimed| claimed.has_noted(Milestone::Started));
-    let identity = view.disk.identity.as_ref();
-    let was_started = is_noted || identity.is_some_and(|i| i.instance == view.me.instance);
-    (was_started && !view.disk.data).then_some(Action::TakeBack { claim })
-}
-
 /// An ensemble that nobody is seen to serve, and this instance, which holds one of its ids.
 struct Case<'a> {
     view: View<'a>,

@@ -9,7 +9,7 @@ use crate::model::claim::{Claim, ClaimName, Milestone, Owner, Register, Slot};
 use crate::model::ensemble::Ensemble;
 use crate::model::history::Testimony;
 use crate::model::id::ConfigVersion;
-use crate::model::plan::Waiting;
+use crate::model::plan::{Action, Waiting};
 use crate::model::server::Server;
 
 /// An instance whose server was started once, and which is not proven terminated: its disk may
@@ -113,4 +113,25 @@ pub fn unaccounted(view: View, register: &Register, survivors: &[Survivor]) -> O
     }
     let missing: Vec<String> = missing.into_values().collect();
     (!missing.is_empty()).then_some(Waiting::Testimony { missing })
+}
+
+/// Takes back what this instance said of a generation that is served, or of a later one, where an old
+/// list of claims names the one before: its server is a part of it again, or is about to be. Who has
+/// withdrawn with its data stands by what it said; what was said of earlier ones is history.
+pub fn take_back(view: View, claim: ClaimName, generation: u32) -> Option<Action> {
+    let claims = &view.register().ok()?.claims;
+    let said = claims.get(&claim)?.testimony.as_ref()?;
+    let stands = view.disk.is_withdrawn() && view.disk.data;
+    (said.generation >= generation && !stands).then_some(Action::TakeBack { claim })
+}
+
+/// The same for who starts without data, and not for the first time: it may have said a moment ago that
+/// its disk is empty, and the list of claims not know of it yet. Once it serves, the list is read
+/// rarely, and the others would count its vote as lost meanwhile.
+pub fn take_back_unseen(view: View, claim: ClaimName) -> Option<Action> {
+    let claimed = view.register().ok()?.claims.get(&claim);
+    let is_noted = claimed.is_some_and(|claimed| claimed.has_noted(Milestone::Started));
+    let identity = view.disk.identity.as_ref();
+    let was_started = is_noted || identity.is_some_and(|i| i.instance == view.me.instance);
+    (was_started && !view.disk.data).then_some(Action::TakeBack { claim })
 }
