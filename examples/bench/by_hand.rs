@@ -24,8 +24,7 @@ pub fn round(net: &str, image: &Image) -> Times {
         .into();
     let begun = clock::instant();
     trio.iter().for_each(BareServer::start);
-    let addresses: Vec<Ipv4Addr> = members.iter().map(|m| m.1).collect();
-    until_each_acknowledges(&addresses);
+    until_each_acknowledges(&addresses(&members));
     let found = begun.elapsed();
 
     let gone = follower(&members);
@@ -41,6 +40,20 @@ pub fn round(net: &str, image: &Image) -> Times {
     add(&world, &members, (id, address, "observer"), None);
     let join = begun.elapsed();
     Times { found, join, swap }
+}
+
+/// Three servers that know each other from the start, as soon as each acknowledges a write.
+pub fn trio(world: &World, net: &str) -> Vec<Member> {
+    let members = members(net, 3);
+    let ids = members.iter().map(|m| m.0);
+    ids.for_each(|id| BareServer::new(&world.root, &world.image, id, &members, true).start());
+    until_each_acknowledges(&addresses(&members));
+    members
+}
+
+/// Where they are.
+pub fn addresses(members: &[Member]) -> Vec<Ipv4Addr> {
+    members.iter().map(|m| m.1).collect()
 }
 
 /// The server of this id in a /24.

@@ -1,7 +1,6 @@
 //! A group whose instances are all refreshed, and a leader that leaves: by its agent, which the group's
 //! hook holds, and by hand.
 
-use std::net::Ipv4Addr;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -13,9 +12,7 @@ use crate::agents::alert;
 use crate::by_hand::{self, Member};
 use crate::recovery::longest_gap;
 use crate::table::{Row, median};
-use crate::until_each_acknowledges;
 use crate::world::World;
-use crate::world::bare::BareServer;
 use crate::world::client::{self, Client, mode};
 use crate::world::group::{Outcome, Transition};
 use crate::world::instance::{Image, SECRET};
@@ -72,13 +69,8 @@ pub fn rows(rounds: &[Round], join: f64) -> Vec<Row> {
 /// Takes the leader out by a follower, waits for the next one, and stops it.
 fn by_hand(net: &str, image: &Image) -> Duration {
     let world = World::empty(net, image.clone());
-    let mut members = by_hand::members(net, 3);
-    let trio = members.iter().map(|m| m.0);
-    trio.for_each(|id| BareServer::new(&world.root, image, id, &members, true).start());
-    let addresses = |members: &[Member]| -> Vec<Ipv4Addr> { members.iter().map(|m| m.1).collect() };
-    until_each_acknowledges(&addresses(&members));
-
-    let servers = Servers::new(Mutex::new(addresses(&members)));
+    let mut members = by_hand::trio(&world, net);
+    let servers = Servers::new(Mutex::new(by_hand::addresses(&members)));
     let leads = |member: &Member| mode(member.1).as_deref() == Some("leader");
     let leader = *members.iter().find(|m| leads(m)).expect("a leader");
     members.retain(|member| *member != leader);
@@ -88,10 +80,10 @@ fn by_hand(net: &str, image: &Image) -> Duration {
         // Between two leaders the answer may be lost: the config tells what became of it.
         let _ = client.reconfig(SECRET, &[], &[leader.0.to_string()], version);
         wait_for("the next leader", PATIENCE, || {
-            client::agreed(&addresses(&members), members.len()).map(drop)
+            client::agreed(&by_hand::addresses(&members), members.len()).map(drop)
         });
         by_hand::stop(&world, leader.0);
-        *servers.lock().expect("nobody panics with it") = addresses(&members);
+        *servers.lock().expect("nobody panics with it") = by_hand::addresses(&members);
     })
 }
 

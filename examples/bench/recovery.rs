@@ -70,13 +70,8 @@ pub fn rows(rounds: &[Round]) -> Vec<Row> {
 
 fn by_hand(net: &str, image: &Image) -> Side {
     let world = World::empty(net, image.clone());
-    let mut members = by_hand::members(net, 3);
-    let trio = members.iter().map(|m| m.0);
-    trio.for_each(|id| BareServer::new(&world.root, image, id, &members, true).start());
-    let addresses = |members: &[Member]| -> Vec<Ipv4Addr> { members.iter().map(|m| m.1).collect() };
-    until_each_acknowledges(&addresses(&members));
-
-    let servers = Servers::new(Mutex::new(addresses(&members)));
+    let mut members = by_hand::trio(&world, net);
+    let servers = Servers::new(Mutex::new(by_hand::addresses(&members)));
     let writer = Writer::start(servers.clone());
     let gap = longest_gap(writer, || {
         let gone = by_hand::follower(&members);
@@ -85,7 +80,7 @@ fn by_hand(net: &str, image: &Image) -> Side {
         let listed = members.clone();
         members.retain(|member| *member != gone);
         members.push(newcomer);
-        *servers.lock().expect("nobody panics with it") = addresses(&members);
+        *servers.lock().expect("nobody panics with it") = by_hand::addresses(&members);
         by_hand::add(&world, &listed, newcomer, Some(gone.0));
     });
 
