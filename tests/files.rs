@@ -3,10 +3,11 @@
 use std::fs::{self, File};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use zk_bootstrap::clock;
 use zk_bootstrap::host::file_systems::space;
-use zk_bootstrap::host::files::{list, move_aside, read, replace, stored};
+use zk_bootstrap::host::files::{list, list_with_begun, move_aside, read, replace, stored};
 
 /// A directory of its own for each test, under the build's.
 fn directory(name: &str) -> PathBuf {
@@ -60,6 +61,25 @@ fn an_empty_file_is_not_listed() {
     fs::write(directory.join("log.100000001"), "ZKLG").expect("written");
     assert_eq!(list(&directory).expect("readable"), ["log.100000001"]);
     assert!(list(&directory.join("none")).expect("readable").is_empty());
+}
+
+/// A leader writes its snapshot anew as it begins to lead: the file is empty for a moment.
+#[test]
+fn an_empty_file_that_was_just_begun_is_listed_where_a_server_may_be_writing_it() {
+    let directory = directory("begun");
+    for name in ["snapshot.0", "snapshot.5"] {
+        File::create(directory.join(name)).expect("created");
+    }
+    let left = File::options()
+        .write(true)
+        .open(directory.join("snapshot.5"));
+    let left = left.expect("open");
+    let now = SystemTime::from(clock::now());
+    let long_ago = now - Duration::from_secs(3600);
+    left.set_modified(long_ago).expect("its time is set");
+    let lately = now - Duration::from_secs(60);
+    let listed = list_with_begun(&directory, lately).expect("readable");
+    assert_eq!(listed, ["snapshot.0"]);
 }
 
 #[test]

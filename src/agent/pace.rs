@@ -12,7 +12,8 @@ pub struct Pace {
     pub at_leisure: Duration,
     /// How old AWS's answers may be then.
     pub aws: Duration,
-    /// Between looks at this instance while its server is on its way.
+    /// Between looks at this instance while its server is on its way, and the first pause after
+    /// somebody else was first.
     pub here: Duration,
     /// The first pause while something elsewhere is waited for, or after a failure; it doubles.
     pub first: Duration,
@@ -25,7 +26,7 @@ const BOOT: Duration = Duration::from_secs(2);
 /// While it does, AWS's answers may be this old: what they could tell of it is rare and slow.
 const YOUNG: Duration = Duration::from_secs(8);
 /// Waiting for a server is made longer than it is by at most this part of it.
-const COARSENESS: u32 = 16;
+const COARSENESS: u32 = 64;
 
 /// The pace, and where in a wait the agent is.
 #[derive(Debug)]
@@ -107,7 +108,12 @@ impl Rhythm {
                 Next::Everywhere => {}
             }
         }
-        let grown = self.pace.first.saturating_mul(1 << self.rounds.min(16));
+        // Who was overtaken knows that there is something new to see.
+        let first = match applied {
+            Applied::Overtaken => self.pace.here,
+            Applied::Wholly | Applied::Failed => self.pace.first,
+        };
+        let grown = first.saturating_mul(1 << self.rounds.min(16));
         self.rounds += 1;
         self.spread(grown.min(self.pace.longest))
     }
@@ -176,7 +182,7 @@ mod tests {
                 last = time;
             }
         }
-        assert!(looks < 200, "{looks} looks in ten minutes");
+        assert!(looks < 600, "{looks} looks in ten minutes");
         assert!(time - last <= pace.aws + pace.longest);
     }
 }

@@ -78,7 +78,7 @@ pub fn not_serving(view: View, id: ServerId) -> Plan {
 }
 
 /// The other voters that do not serve, each with what is known of it.
-fn missing(view: View, config: &Ensemble, id: ServerId) -> Vec<String> {
+pub fn missing(view: View, config: &Ensemble, id: ServerId) -> Vec<String> {
     let gone: Vec<_> = fate::terminated_members(view, config)
         .into_iter()
         .map(|(id, _)| id)
@@ -100,7 +100,12 @@ fn missing(view: View, config: &Ensemble, id: ServerId) -> Vec<String> {
             }
             (false, Some((instance, i)), None) => format!("{instance} is {}", i.state),
             (false, None, _) if fleet.is_none() => "EC2 has not told of its instance".to_owned(),
-            (false, None, _) => "its instance is not known".to_owned(),
+            (false, None, _) => match fate::unlisted(view, server) {
+                Some((instance, until)) => format!(
+                    "EC2 lists {instance} no more, which is no proof of its end before {until:.0}"
+                ),
+                None => "its instance is not known".to_owned(),
+            },
         };
         Some(format!(
             "server {} at {} ({what})",

@@ -99,6 +99,17 @@ fn terminated<'a>(view: View<'a>, member: &Server) -> Option<&'a InstanceId> {
     terminated.then_some(&owner.instance)
 }
 
+/// The instance of a member that EC2 was asked for by its id and does not list, although it was
+/// recorded too lately for that to prove anything; and when it will.
+pub fn unlisted<'a>(view: View<'a>, member: &Server) -> Option<(&'a InstanceId, Timestamp)> {
+    let (claim, owner) = claim_of(view.register().ok()?, member)?;
+    let fleet = view.fleet().ok()?;
+    let instance = &owner.instance;
+    let absent = fleet.asked.contains(instance) && !fleet.instances.contains_key(instance);
+    let until = claim.created.checked_add(view.policy.absence_proof).ok()?;
+    absent.then_some((instance, until))
+}
+
 /// The members of `ensemble` whose termination is proven, with their instances.
 pub fn terminated_members(view: View, ensemble: &Ensemble) -> Vec<(ServerId, InstanceId)> {
     let members = ensemble.servers.values();

@@ -2,7 +2,7 @@
 
 use super::formation::Founded;
 use super::view::View;
-use super::{acts, files, health, identity, recovery, seats, survivors, waits};
+use super::{acts, duties, files, health, identity, recovery, seats, survivors, waits};
 use crate::model::claim::{ClaimName, Lineage, Milestone};
 use crate::model::ensemble::Ensemble;
 use crate::model::id::ServerId;
@@ -32,8 +32,7 @@ pub fn plan(view: View, founded: &Founded, claim: ClaimName, id: ServerId) -> Pl
         }
         Service::Stopped => match base(view, founded) {
             Some(base) => start_joiner(view, founded, claim, id, &base),
-            None => recovery::tell_of_emptied_disk(view)
-                .unwrap_or_else(|| waits(Situation::Joining, unseen_base(view))),
+            None => recovery::tell_of_emptied_disk(view).unwrap_or_else(|| without_base(view, id)),
         },
     }
 }
@@ -58,11 +57,17 @@ fn lacks_its_id_alone(view: View, founded: &Founded, id: ServerId) -> bool {
     disk.myid != Some(id) && own && votes && !disk.is_withdrawn()
 }
 
-fn unseen_base(view: View) -> Waiting {
-    let peers = view.snapshot.peers.iter();
-    Waiting::ServingMember {
-        asked: peers.map(|(id, probe)| format!("{id} {probe}")).collect(),
+/// Nobody serves. A survivor that has withdrawn waits for its quorum; whoever has it to give is named.
+fn without_base(view: View, id: ServerId) -> Plan {
+    let config = view.disk.dynamic.as_ref();
+    let config = config.filter(|_| view.disk.data && view.disk.is_withdrawn());
+    let missing = config.map_or(Vec::new(), |config| duties::missing(view, config, id));
+    if !missing.is_empty() {
+        return waits(Situation::Recovering, Waiting::Quorum { missing });
     }
+    let peers = view.snapshot.peers.iter();
+    let asked = peers.map(|(id, probe)| format!("{id} {probe}")).collect();
+    waits(Situation::Joining, Waiting::ServingMember { asked })
 }
 
 /// The config to join from: the newest that a serving peer tells; while the ensemble is young,

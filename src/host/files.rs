@@ -1,6 +1,6 @@
 //! Files that are replaced whole or not at all.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -59,18 +59,34 @@ pub fn read(path: &Path) -> Result<Option<String>, FileError> {
 /// # Errors
 /// When it exists and cannot be listed.
 pub fn list(directory: &Path) -> Result<Vec<String>, FileError> {
+    list_where(directory, |found| found.len() > 0)
+}
+
+/// The same with the empty files that were written to after `since`: where a server runs, it may
+/// have truncated one to write it anew.
+///
+/// # Errors
+/// When the directory exists and cannot be listed.
+pub fn list_with_begun(directory: &Path, since: SystemTime) -> Result<Vec<String>, FileError> {
+    let begun = |found: &Metadata| found.modified().is_ok_and(|time| time > since);
+    list_where(directory, |found| found.len() > 0 || begun(found))
+}
+
+fn list_where(
+    directory: &Path,
+    counts: impl Fn(&Metadata) -> bool,
+) -> Result<Vec<String>, FileError> {
     let listed = || -> io::Result<Vec<String>> {
         let mut names = Vec::new();
         for entry in fs::read_dir(directory)? {
             let entry = entry?;
-            match entry.metadata() {
-                Ok(found) if found.len() == 0 => {}
+            let found = match entry.metadata() {
                 // Who listed it has removed it since.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                found => {
-                    found?;
-                    names.push(entry.file_name().to_string_lossy().into_owned());
-                }
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                found => found?,
+            };
+            if counts(&found) {
+                names.push(entry.file_name().to_string_lossy().into_owned());
             }
         }
         Ok(names)

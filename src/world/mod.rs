@@ -8,8 +8,8 @@ mod leave;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime};
 
 use jiff::Timestamp;
 
@@ -23,7 +23,7 @@ use crate::host::notify;
 use crate::host::services;
 use crate::model::claim::ClaimName;
 use crate::model::disk::{Disk, LEAST_SPACE, Refusal, Unwritable};
-use crate::model::fleet::Me;
+use crate::model::fleet::{Me, Notice};
 use crate::model::plan::{Action, Plan, Situation};
 use crate::model::probe::Probe;
 use crate::model::snapshot::{Answer, Service, Snapshot};
@@ -36,8 +36,15 @@ use crate::zookeeper::zoo_cfg;
 
 use self::elsewhere::Elsewhere;
 
+/// How old an answer to whether this instance is about to go may be. AWS warns two minutes ahead, and
+/// advises to ask every five seconds ("Spot Instance interruption notices", EC2's user guide).
+const NOTICE: Duration = Duration::from_secs(1);
 /// How long a claim that was made counts as made while it cannot be read.
 const CLAIMING: Duration = Duration::from_secs(60);
+
+/// For so long an empty file of a server that runs is one that it is about to write: a leader truncates
+/// its snapshot to write it anew as it begins to lead (`FileSnap.serialize`).
+const WRITING: Duration = Duration::from_secs(10);
 
 /// The instance that this process runs on, and what it heard of the rest.
 #[derive(Debug)]
@@ -51,6 +58,8 @@ pub struct RealWorld {
     metadata: Metadata,
     /// Told once; an instance's identity never changes.
     me: Option<Me>,
+    /// Whether this instance is about to go, and when that was asked.
+    notice: Option<(Instant, Answer<Option<Notice>>)>,
     elsewhere: Elsewhere,
     claiming: BTreeMap<ClaimName, Instant>,
     /// When figures were last published; absent for those who only look.
@@ -119,6 +128,7 @@ impl RealWorld {
             claiming: BTreeMap::new(),
             published: (secrecy == Secrecy::Required).then(clock::now),
             me: None,
+            notice: None,
             ready: false,
             settings,
             secret,
@@ -134,7 +144,12 @@ impl RealWorld {
 
     /// The files; with how far the data goes, where a server was withdrawn and is down.
     fn disk(&self, stopped: bool) -> Answer<Disk> {
-        let disk = disk::observe(&self.paths, &self.zoo_cfg, files::read, files::list);
+        let lately = SystemTime::from(clock::now()) - WRITING;
+        let list = |directory: &Path| match stopped {
+            true => files::list(directory),
+            false => files::list_with_begun(directory, lately),
+        };
+        let disk = disk::observe(&self.paths, &self.zoo_cfg, files::read, list);
         let mut disk = answer(disk);
         let Answer::Known { value, .. } = &mut disk else {
             return disk;
@@ -182,6 +197,13 @@ impl RealWorld {
         answer(asked)
     }
 
+    async fn notice(&self) -> (Instant, Answer<Option<Notice>>) {
+        match &self.notice {
+            Some((asked, told)) if asked.elapsed() < NOTICE => (*asked, told.clone()),
+            _ => (clock::instant(), answer(imds::notice(&self.metadata).await)),
+        }
+    }
+
     async fn own_probe(&self, me: Option<&Me>) -> Probe {
         let Some(me) = me else {
             let why = "this instance's address is not known".to_owned();
@@ -199,8 +221,10 @@ impl agent::World for RealWorld {
         let (service, server, notice) = tokio::join!(
             self.manager.state(),
             self.own_probe(me.known()),
-            imds::notice(&self.metadata),
+            self.notice(),
         );
+        let told = notice.1.clone();
+        self.notice = Some(notice);
         let (service, running_since) = match service {
             Ok((service, since)) => (Ok(service), since),
             Err(error) => (Err(error), None),
@@ -217,7 +241,7 @@ impl agent::World for RealWorld {
         Snapshot {
             at: clock::now(),
             me,
-            notice: answer(notice),
+            notice: told,
             fleet: self.elsewhere.heard.fleet.clone(),
             register: self.elsewhere.heard.register.clone(),
             names: self.elsewhere.heard.names.clone(),

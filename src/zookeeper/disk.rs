@@ -89,7 +89,7 @@ impl Paths {
 /// Looks at the files; the file systems they are on are the world's to ask. `read` gives a small
 /// file's text, or `None` where there is none; `list` gives the names in a directory without empty
 /// files, none where there is no directory. (A server that died while it wrote its first snapshot
-/// leaves an empty one, and passes over it.)
+/// leaves an empty one, and passes over it; one that runs may be about to write it.)
 ///
 /// A file that is torn counts as missing, since it will be written again; a file that cannot be
 /// read makes the whole look fail, since nothing is known then.

@@ -7,7 +7,7 @@ use zk_bootstrap::model::policy::{Recovery, WhenAllIsLost};
 use zk_bootstrap::model::probe::{Mode, Probe};
 use zk_bootstrap::model::snapshot::Answer;
 
-use crate::given::{Given, config, given, id, serving, unknown};
+use crate::given::{Given, config, given, id, instance, serving, unknown};
 
 const THREE: [(u8, char); 3] = [(1, 'a'), (2, 'b'), (3, 'c')];
 const FIVE: [(u8, char); 5] = [(1, 'a'), (2, 'b'), (3, 'c'), (4, 'd'), (5, 'e')];
@@ -73,6 +73,23 @@ fn when_all_survivors_say_so_it_stops_its_server_for_good() {
          2. stop ZooKeeper
          warning: 2 of 3 voters are terminated (server 2 on i-0000000b, server 3 on i-0000000c): what was acknowledged by them alone is gone",
     );
+}
+
+/// EC2 has forgotten the lost, whose claims are younger than `register.absence_proof`.
+#[test]
+fn a_survivor_says_when_it_will_count_those_as_terminated_whom_ec2_lists_no_more() {
+    let forgotten = given('a', "a")
+        .three_joined()
+        .files_of(1, &THREE)
+        .fleet(|fleet| fleet.asked.extend(['b', 'c'].map(instance)));
+    let lost = "waiting for a quorum; without an answer: server 2 at 10.0.0.2 (EC2 lists i-0000000b no more, \
+         which is no proof of its end before 2026-03-01T14:59:00Z), server 3 at 10.0.0.3 (EC2 lists \
+         i-0000000c no more, which is no proof of its end before 2026-03-01T14:59:00Z)";
+    let said = |situation: &str| format!("situation: {situation}\n{lost}");
+    let runs = forgotten.clone().runs(not_serving());
+    runs.prints(&said("a member whose server does not serve"));
+    let has_withdrawn = forgotten.testifies("1", &THREE, Some((1, 9))).withdrawn(1, 9);
+    has_withdrawn.prints(&said("recovering the ensemble from its survivors"));
 }
 
 #[test]

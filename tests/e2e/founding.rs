@@ -22,12 +22,21 @@ fn three_instances_with_zookeeper_3_9_5_become_one_ensemble() {
 fn founding(net: &str, image: Image) {
     let mut world = world_of(net, 3, image);
     let writer = world.writer();
+    let first = wait_for("every server to start", SOON, || servers(&mut world));
     let config = world.await_ensemble(SOON);
     writer.await_more(20, SOON);
     world.assert_nothing_lost(&writer.finish());
     let tags = wait_for("the tags of every instance", SOON, || tags(&mut world));
     let ids: BTreeSet<u8> = config.voters.into_keys().collect();
     assert_eq!(tags, ids, "each instance is tagged with its server id");
+    let last = servers(&mut world);
+    assert_eq!(last, Some(first), "no server was stopped on the way");
+}
+
+/// The processes of the servers, once there is one on each instance.
+fn servers(world: &mut World) -> Option<Vec<u32>> {
+    let processes = world.instances().map(|instance| instance.server_pid());
+    processes.collect()
 }
 
 /// The server ids in the instances' tags, once all of them are tagged as finished.

@@ -275,8 +275,29 @@ fn with_manual_recovery_nothing_begins_before_an_operator_allows_it() {
     let mut world = world_of("127.44.17", 3, image);
     let writer = world.writer();
     world.await_ensemble(SOON);
+    let three = world.ids();
     let (survivor, replacements) = lose_two_of_three(&mut world, &writer);
     boot(&mut world, &replacements);
+    waits_for(&mut world, &survivor, &["manual", &survivor]);
+    // The operator has slept for an hour: EC2 lists the lost no more, and the agent is another process.
+    for lost in three.iter().filter(|id| **id != survivor) {
+        world.cloud.tell("forget", json!({ "instance": lost }));
+    }
+    world.at(&survivor).kill_agent();
+    world.at(&survivor).start_agent();
+    waits_for(
+        &mut world,
+        &survivor,
+        &["lists", "no proof of its end before"],
+    );
+    for stream in world.cloud.tell("streams", json!({}))[GROUP]
+        .as_object()
+        .expect("streams")
+        .keys()
+    {
+        let older = json!({ "group": GROUP, "stream": stream, "seconds": 4 * 3600 });
+        world.cloud.tell("age_stream", older);
+    }
     waits_for(&mut world, &survivor, &["manual", &survivor]);
     looks(&mut world, &survivor, 5);
     let modes = world
