@@ -65,9 +65,14 @@ fn without_base(view: View, id: ServerId) -> Plan {
     if !missing.is_empty() {
         return waits(Situation::Recovering, Waiting::Quorum { missing });
     }
+    waits(Situation::Joining, unseen_base(view))
+}
+
+fn unseen_base(view: View) -> Waiting {
     let peers = view.snapshot.peers.iter();
-    let asked = peers.map(|(id, probe)| format!("{id} {probe}")).collect();
-    waits(Situation::Joining, Waiting::ServingMember { asked })
+    Waiting::ServingMember {
+        asked: peers.map(|(id, probe)| format!("{id} {probe}")).collect(),
+    }
 }
 
 /// The config to join from: the newest that a serving peer tells; while the ensemble is young,
@@ -153,21 +158,30 @@ fn is_of(view: View, lineage: &Lineage, server: ServerId) -> bool {
     })
 }
 
-/// Whether a generation may have begun since the claims were read: somebody testified to the loss of the
-/// one that this server started to join. A voter that names an older one is no part of the new one
-/// when it comes back.
+/// Whether a generation may have begun since the claims were read: an ensemble has a history that somebody
+/// has joined before, or somebody testified to the loss of the one that this server started to join. A
+/// voter that names an older one is no part of the new one when it comes back.
 fn may_be_of_a_later_generation(view: View, founded: &Founded) -> bool {
     let generation = founded.lineage.generation;
     let testimonies = view.register().into_iter().flat_map(|r| r.claims.values());
     let mut testimonies = testimonies.filter_map(|claim| claim.testimony.as_ref());
-    !view.register_is_fresh() && testimonies.any(|said| said.generation >= generation)
+    let was_lost = testimonies.any(|said| said.generation >= generation);
+    !view.register_is_fresh() && (was_lost || !founded.young)
 }
 
 fn running_joiner(view: View, founded: &Founded, id: ServerId) -> Plan {
-    // It was started to join an ensemble that was founded anew since: it begins again, too.
+    let peers = view.committed_by_peers();
+    let is_listed = peers.is_some_and(|base| base.has(id, view.address()));
+    // It was started to join an ensemble that was founded anew since: it begins again, too, unless it
+    // has been added meanwhile, of which its own server may know last.
     let identity = view.disk.identity.as_ref();
     if identity.is_some_and(|i| i.lineage.generation < founded.lineage.generation) {
-        return acts(Situation::Joining, vec![Action::StopServer], Next::Here);
+        if peers.is_some() && view.peers_are_fresh() && !is_listed {
+            return acts(Situation::Joining, vec![Action::StopServer], Next::Here);
+        }
+        if !is_listed {
+            return waits(Situation::Joining, unseen_base(view));
+        }
     }
     let server = &view.snapshot.server;
     let told = server.serving().zip(view.committed_here());
@@ -176,7 +190,7 @@ fn running_joiner(view: View, founded: &Founded, id: ServerId) -> Plan {
             if may_be_of_a_later_generation(view, founded) {
                 let (whom, why) = (
                     "CloudWatch Logs",
-                    "not read since this server synced, while the quorum was lost".to_owned(),
+                    "not read since this server synced".to_owned(),
                 );
                 return waits(Situation::Synced, Waiting::Answer { whom, why });
             }
@@ -194,8 +208,6 @@ fn running_joiner(view: View, founded: &Founded, id: ServerId) -> Plan {
         plan.next = Next::Here;
         return plan;
     }
-    let peers = view.committed_by_peers();
-    let is_listed = peers.is_some_and(|base| base.has(id, view.address()));
     if files::is_stale(view) && !is_listed {
         return acts(Situation::Joining, vec![Action::StopServer], Next::Here);
     }

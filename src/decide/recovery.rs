@@ -63,7 +63,7 @@ fn runs_emptied(view: View) -> bool {
 /// know that one copy, and one vote, less is left.
 pub fn tell_of_emptied_disk(view: View) -> Option<Plan> {
     let emptied = !view.disk.data && view.service == Service::Stopped;
-    let case = Case::of(view).filter(|case| emptied && (case.has_begun() || case.is_mine()))?;
+    let case = Case::of(view).filter(|case| emptied && case.may_be_told())?;
     let me = case.survivors.iter().find(|s| s.claim == case.claim)?;
     let (claim, testimony) = (case.claim, case.to_say(me)?);
     let testify = Action::Testify { claim, testimony };
@@ -135,6 +135,12 @@ impl<'a> Case<'a> {
     fn has_begun(&self) -> bool {
         let marker = self.register.claims.get(&self.marker);
         marker.is_some_and(|marker| !marker.journal.is_empty())
+    }
+
+    /// Whether nobody is about to begin the newest generation, who would not need to know: it has
+    /// begun, or will not by the one that it is for.
+    fn may_be_told(&self) -> bool {
+        self.has_begun() || !self.is_for_the_founder()
     }
 
     /// Whether this instance founded the newest generation and its server died before it had written

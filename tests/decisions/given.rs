@@ -118,7 +118,7 @@ pub fn given(me: char, peers: &str) -> Given {
     }
 }
 
-fn value<T>(answer: &mut Answer<T>) -> &mut T {
+pub fn value<T>(answer: &mut Answer<T>) -> &mut T {
     match answer {
         Answer::Known { value, .. } => value,
         Answer::Unknown { .. } => panic!("this part of the snapshot is unknown"),

@@ -1,4 +1,5 @@
-use zk_bootstrap::model::claim::Milestone::{Joined, Started};
+use jiff::ToSpan;
+use zk_bootstrap::model::claim::Milestone::{self, Joined, Started};
 use zk_bootstrap::model::disk::ZooCfg;
 use zk_bootstrap::model::ensemble::Ensemble;
 use zk_bootstrap::model::fleet::InstanceState;
@@ -7,7 +8,7 @@ use zk_bootstrap::model::plan::{Action, Next, Situation};
 use zk_bootstrap::model::probe::{Mode, Probe};
 use zk_bootstrap::model::snapshot::{Answer, Snapshot};
 
-use crate::given::{config, given, serving, unknown};
+use crate::given::{Given, config, given, serving, unknown};
 
 const THREE: [(u8, char); 3] = [(1, 'a'), (2, 'b'), (3, 'c')];
 
@@ -58,20 +59,45 @@ fn a_joiner_whose_founder_was_replaced_at_the_same_address_begins_anew() {
         );
 }
 
-#[test]
-fn a_joiner_of_an_earlier_generation_begins_anew_before_it_is_added() {
-    let members = [(1, 'a')];
+/// Server 4, which was started to join generation 1, and `b` of generation 2.
+fn of_an_earlier_generation(members: &[(u8, char)]) -> Given {
     given('d', "abcd")
         .claim("ensemble", 'b', &[])
         .claim("ensemble.2", 'a', &[Started])
         .claim("1", 'a', &[Started, Joined])
         .claim("4", 'd', &[Started])
-        .files_of(4, &members)
-        .runs(serving(Mode::Follower, config(&members)))
-        .prints(
-            "situation: joining the ensemble
-             1. stop ZooKeeper",
-        );
+        .files_of(4, &[(1, 'a')])
+        .runs(serving(Mode::Follower, config(&[(1, 'a')])))
+        .peer('a', serving(Mode::Leader, config(members)))
+}
+
+#[test]
+fn a_joiner_of_an_earlier_generation_begins_anew_before_it_is_added() {
+    of_an_earlier_generation(&[(1, 'a')]).prints(
+        "situation: joining the ensemble
+         1. stop ZooKeeper",
+    );
+}
+
+/// Its own server has yet to learn of it, perhaps in a moment in which it does not serve.
+#[test]
+fn a_joiner_of_an_earlier_generation_that_was_added_is_not_stopped() {
+    let added = of_an_earlier_generation(&[(1, 'a'), (4, 'd')]);
+    let stops = |given: &Given| given.plan().actions.contains(&Action::StopServer);
+    assert!(!stops(&added), "{}", added.plan());
+    assert!(!stops(&added.clone().runs(Probe::NotServing)));
+}
+
+#[test]
+fn a_joiner_of_an_earlier_generation_is_not_stopped_before_the_others_were_asked_since() {
+    let heard_before = of_an_earlier_generation(&[(1, 'a')]).with(|snapshot, _| {
+        let asked = snapshot.peers_asked.as_mut().expect("they were asked");
+        *asked -= 1.second();
+    });
+    heard_before.prints(
+        "situation: joining the ensemble
+         waiting for a member that serves and tells the config; asked: i-0000000a leader",
+    );
 }
 
 #[test]
@@ -86,6 +112,33 @@ fn a_synced_joiner_is_added_in_one_conditional_reconfig() {
             "situation: synced, not yet a member
              1. reconfig at version 100000003: add server.4=10.0.0.4:2888:3888:participant;2181",
         );
+}
+
+/// An old list of claims can lack the generation that it joins: it would vote with another's name on
+/// its data. Who joins the founder first has its list from the founder's own marker.
+#[test]
+fn a_joiner_reads_the_claims_once_more_before_it_is_added_unless_nobody_has_joined_before() {
+    let heard_before = |journal: &[Milestone]| {
+        let given = given('d', "abcd")
+            .claim("ensemble", 'a', &[Started])
+            .claim("1", 'a', journal)
+            .claim("4", 'd', &[Started])
+            .files_of(4, &[(1, 'a')])
+            .runs(serving(Mode::Follower, config(&[(1, 'a')])));
+        given.with(|snapshot, _| {
+            if let Answer::Known { at, .. } = &mut snapshot.register {
+                *at -= 1.second();
+            }
+        })
+    };
+    heard_before(&[Joined]).prints(
+        "situation: synced, not yet a member
+         waiting for an answer from CloudWatch Logs: not read since this server synced",
+    );
+    heard_before(&[]).prints(
+        "situation: synced, not yet a member
+         1. reconfig at version 100000003: add server.4=10.0.0.4:2888:3888:participant;2181",
+    );
 }
 
 #[test]

@@ -7,7 +7,7 @@ use zk_bootstrap::model::policy::{Recovery, WhenAllIsLost};
 use zk_bootstrap::model::probe::{Mode, Probe};
 use zk_bootstrap::model::snapshot::Answer;
 
-use crate::given::{Given, config, given, id, instance, serving, unknown};
+use crate::given::{Given, config, given, id, instance, serving, unknown, value};
 
 const THREE: [(u8, char); 3] = [(1, 'a'), (2, 'b'), (3, 'c')];
 const FIVE: [(u8, char); 5] = [(1, 'a'), (2, 'b'), (3, 'c'), (4, 'd'), (5, 'e')];
@@ -88,7 +88,9 @@ fn a_survivor_says_when_it_will_count_those_as_terminated_whom_ec2_lists_no_more
     let said = |situation: &str| format!("situation: {situation}\n{lost}");
     let runs = forgotten.clone().runs(not_serving());
     runs.prints(&said("a member whose server does not serve"));
-    let has_withdrawn = forgotten.testifies("1", &THREE, Some((1, 9))).withdrawn(1, 9);
+    let has_withdrawn = forgotten
+        .testifies("1", &THREE, Some((1, 9)))
+        .withdrawn(1, 9);
     has_withdrawn.prints(&said("recovering the ensemble from its survivors"));
 }
 
@@ -356,6 +358,33 @@ fn a_chosen_one_that_has_lost_its_data_says_so_and_founds_nothing() {
             "situation: joining the ensemble
              1. testify in log stream 1: no data of generation 2 here",
         );
+}
+
+/// Else each of them would wait for the others to say so, and for a generation that nobody begins.
+#[test]
+fn when_the_chosen_one_has_lost_its_data_the_others_say_so_of_theirs_too() {
+    let emptied = two_of_five('b')
+        .state('c', InstanceState::Running)
+        .state('d', InstanceState::Running)
+        .testifies("1", &FIVE, Some((1, 9)))
+        .testifies("2", &FIVE, Some((1, 7)))
+        .claim("ensemble.2", 'a', &[])
+        .disk(|disk| *disk = Disk::default());
+    emptied.clone().prints(
+        "situation: joining the ensemble
+         waiting for a member that serves and tells the config",
+    );
+    let declined = emptied.testifies("1", &FIVE, None).with(|snapshot, _| {
+        let claims = &mut value(&mut snapshot.register).claims;
+        let said = claims.get_mut(&"1".parse().expect("a name"));
+        said.and_then(|claim| claim.testimony.as_mut())
+            .expect("said")
+            .generation = 2;
+    });
+    declined.prints(
+        "situation: joining the ensemble
+         1. testify in log stream 2: no data of generation 2 here",
+    );
 }
 
 #[test]
