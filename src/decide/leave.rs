@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use super::view::View;
-use super::{acts, fate, hooks, identity, waits};
+use super::{acts, fate, health, hooks, identity, waits};
 use crate::model::claim::{Claim, ClaimName, Milestone, Register};
 use crate::model::ensemble::Ensemble;
 use crate::model::fleet::{Fleet, Lifecycle, Notice, Transition};
@@ -169,6 +169,7 @@ impl Leaver<'_> {
             plan.actions.insert(0, leaving(self.claim));
             plan.next = Next::Everywhere;
         }
+        plan.actions.extend(health::forget(self.view));
         plan
     }
 

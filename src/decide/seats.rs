@@ -19,12 +19,18 @@ use crate::model::server::{Role, Server};
 
 /// Adds this server, which has synced: as a voter in an open seat, in that of a terminated voter at its
 /// own address, or in that of a voter whose zone has too many; else as an observer. For a voter that
-/// lives to give way, the others must have been asked in this very look: else they are to be.
+/// lives to give way, the others must have been asked in this very look: else they are to be. So they
+/// are where a quorum is terminated by the config that this server told: it is not what is served.
 pub fn add(view: View, fleet: &Fleet, id: ServerId, committed: &Ensemble) -> Option<Action> {
     let seats = Seats::of(view, fleet, committed);
     let (role, remove) = seats.place_of(id);
     let gives_way = remove.filter(|id| !seats.vacating.contains(id));
-    let known = gives_way.is_none() || view.peers_are_fresh();
+    let gone = committed
+        .voters()
+        .filter(|s| fate::is_terminated(view, s))
+        .count();
+    let lives = committed.voter_count() - gone >= committed.quorum();
+    let known = lives && (gives_way.is_none() || view.peers_are_fresh());
     known.then(|| Action::AddServer {
         server: view.policy.server(id, view.address()).with_role(role),
         remove,

@@ -123,6 +123,13 @@ fn with_a_newcomer_in_sight_it_stays_until_that_one_takes_its_place() {
          waiting for i-0000000d to take this server's place, for 842 s at most
          warning: the group terminates this instance",
     );
+    // Else the next silence, however short, would be the end of a long one.
+    leaver.clone().stuck(20, 0).prints(
+        "situation: leaving the ensemble
+         1. note that the server serves again
+         waiting for i-0000000d to take this server's place, for 842 s at most
+         warning: the group terminates this instance",
+    );
     let at_last = leaver.with(|_, policy| policy.leave_patience = Duration::from_secs(30));
     at_last.prints(
         "situation: leaving the ensemble

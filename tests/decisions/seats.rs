@@ -42,6 +42,18 @@ fn all_serve(me: char, group: &str, ensemble: &Ensemble) -> Given {
         .runs(serving(mode_of(me), ensemble.clone()))
 }
 
+/// Its agent was frozen in the midst of a look: what its own server said is of long ago.
+#[test]
+fn a_joiner_is_not_added_to_a_config_of_which_a_quorum_is_terminated() {
+    let joiner = all_serve('d', "abcd", &config(&THREE))
+        .state('b', InstanceState::Terminated)
+        .state('c', InstanceState::Terminated);
+    joiner.prints(
+        "situation: synced, not yet a member
+         waiting for an answer from the voters: not asked since this server synced",
+    );
+}
+
 #[test]
 fn there_are_as_many_voters_as_an_odd_number_allows_and_the_floor_asks_for() {
     let wanted = |voters, floor| {

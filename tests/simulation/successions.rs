@@ -83,7 +83,23 @@ impl Region {
         }
     }
 
-    /// The writes that were acknowledged and that `m` does not have, each with one who has it.
+    /// Whether the instance of a machine is about to be terminated, and its server has left before. It
+    /// had nothing then that those who stayed had not, and the group does not wait for it any more.
+    fn has_gone_in_good_order(&self, m: usize) -> bool {
+        let machine = &self.machines[m];
+        let (Some(_), Some(id)) = (machine.retired_at, machine.disk.myid) else {
+            return false;
+        };
+        let streams = self.streams.streams.iter();
+        let claims = streams.filter(|(name, _)| name.slot == Slot::Server(id));
+        let mut own =
+            claims.filter(|(_, s)| s.owner().is_some_and(|owner| owner.instance == machine.id));
+        let is_left = |(_, event): &(_, Event)| matches!(event, Event::Note(Milestone::Left));
+        own.any(|(_, stream)| stream.events.iter().any(is_left))
+    }
+
+    /// The writes that were acknowledged and that `m` does not have, each with one who has it and
+    /// has not left in good order: those who stayed had it, too, and are lost.
     fn lacks(&self, m: usize) -> Vec<(u64, usize)> {
         let mine = serials(&self.machines[m].disk.store);
         let acknowledged = self.truth.acknowledged.iter();
@@ -91,7 +107,9 @@ impl Region {
             .copied()
             .filter(|s| !mine.contains(s))
             .collect();
-        let others = self.left().filter(|o| *o != m);
+        let others = self
+            .left()
+            .filter(|o| *o != m && !self.has_gone_in_good_order(*o));
         let held = others.flat_map(|o| {
             let theirs = serials(&self.machines[o].disk.store);
             let found: Vec<_> = missing.intersection(&theirs).map(|s| (*s, o)).collect();
@@ -129,23 +147,7 @@ impl Region {
         let is_withdrawn = |o: &usize| {
             let machine = &self.machines[*o];
             let marked = machine.disk.identity.as_ref().is_some_and(|i| i.withdrawn);
-            // Who has left in good order has nothing that those who stayed had not.
-            let left = machine.retired_at.is_some()
-                && machine.disk.myid.is_some_and(|id| {
-                    let claims = self
-                        .streams
-                        .streams
-                        .iter()
-                        .filter(|(name, _)| name.slot == Slot::Server(id));
-                    let mut own =
-                        claims.filter(|(_, s)| s.owner().is_some_and(|w| w.instance == machine.id));
-                    own.any(|(_, s)| {
-                        s.events
-                            .iter()
-                            .any(|(_, e)| matches!(e, Event::Note(Milestone::Left)))
-                    })
-                });
-            machine.server.is_none() && (marked || left)
+            machine.server.is_none() && (marked || self.has_gone_in_good_order(*o))
         };
         let others: Vec<usize> = self.left().filter(|o| *o != m).filter(holds).collect();
         if let Some(other) = others.iter().find(|o| !is_withdrawn(o)) {
