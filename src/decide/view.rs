@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use jiff::SignedDuration;
+
 use super::fate;
 use crate::model::claim::{ClaimName, Register, Slot};
 use crate::model::disk::Disk;
@@ -13,6 +15,10 @@ use crate::model::policy::Policy;
 use crate::model::probe::{Probe, Serving};
 use crate::model::server::Server;
 use crate::model::snapshot::{Service, Snapshot};
+
+/// No look takes so long, unless the machine or the agent was frozen in its midst: then what was seen of
+/// this instance is of another time than the rest.
+const LONGEST_LOOK: SignedDuration = SignedDuration::from_secs(60);
 
 /// What every decision needs; without these three answers there is none.
 #[derive(Clone, Copy)]
@@ -33,6 +39,12 @@ impl<'a> View<'a> {
         let me = snapshot.me.get();
         let disk = snapshot.disk.get();
         let service = snapshot.service.get();
+        let seen = snapshot.disk.at().unwrap_or(snapshot.at);
+        let age = snapshot.at.duration_since(seen);
+        if age > LONGEST_LOOK {
+            let why = format!("what was seen of it is {} s old", age.as_secs());
+            return Err(unseen("this instance", &why));
+        }
         Ok(View {
             snapshot,
             policy,

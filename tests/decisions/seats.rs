@@ -42,7 +42,19 @@ fn all_serve(me: char, group: &str, ensemble: &Ensemble) -> Given {
         .runs(serving(mode_of(me), ensemble.clone()))
 }
 
-/// Its agent was frozen in the midst of a look: what its own server said is of long ago.
+/// What its own server said is then of another time than what the others did.
+#[test]
+fn who_was_frozen_in_the_midst_of_a_look_looks_again() {
+    let frozen = all_serve('d', "abcd", &config(&THREE)).with(|snapshot, _| {
+        snapshot.at += 2.minutes();
+    });
+    frozen.prints(
+        "situation: cannot see enough to decide
+         waiting for an answer from this instance: what was seen of it is 120 s old",
+    );
+}
+
+/// Its agent was frozen in the midst of a look, if not for long: what its own server said is of long ago.
 #[test]
 fn a_joiner_is_not_added_to_a_config_of_which_a_quorum_is_terminated() {
     let joiner = all_serve('d', "abcd", &config(&THREE))
