@@ -26,9 +26,11 @@ packages() {
 
 python() {
     local wanted=dev/image/requirements.txt
-    cmp -s "$wanted" "$kept/python/installed.txt" && return
+    # Its programs name the checkout's path: one that was moved has none that run.
+    cmp -s "$wanted" "$kept/python/installed.txt" &&
+        "$kept/python/bin/yamllint" --version >/dev/null 2>&1 && return
     say "installing by pip into target/dev/image/python: $(grep -v '^#' "$wanted" | tr '\n' ' ')"
-    python3 -m venv "$kept/python"
+    python3 -m venv --clear "$kept/python"
     "$kept/python/bin/pip" install -q --disable-pip-version-check -r "$wanted"
     cp "$wanted" "$kept/python/installed.txt"
 }

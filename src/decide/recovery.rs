@@ -63,7 +63,7 @@ fn runs_emptied(view: View) -> bool {
 /// know that one copy, and one vote, less is left.
 pub fn tell_of_emptied_disk(view: View) -> Option<Plan> {
     let emptied = !view.disk.data && view.service == Service::Stopped;
-    let case = Case::of(view).filter(|case| emptied && case.may_be_told())?;
+    let case = Case::of(view).filter(|case| emptied && case.awaits_nobody())?;
     let me = case.survivors.iter().find(|s| s.claim == case.claim)?;
     let (claim, testimony) = (case.claim, case.to_say(me)?);
     let testify = Action::Testify { claim, testimony };
@@ -137,9 +137,8 @@ impl<'a> Case<'a> {
         marker.is_some_and(|marker| !marker.journal.is_empty())
     }
 
-    /// Whether nobody is about to begin the newest generation, who would not need to know: it has
-    /// begun, or will not by the one that it is for.
-    fn may_be_told(&self) -> bool {
+    /// Whether no other instance is about to begin the newest generation, which could then be joined.
+    fn awaits_nobody(&self) -> bool {
         self.has_begun() || !self.is_for_the_founder()
     }
 
