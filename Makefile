@@ -28,7 +28,7 @@ test-image: ## The image: baked, booted, in trouble; Packer (root; ACT=words)
 
 check: ## Format, lints, documentation
 	cargo fmt --check
-	cargo clippy --locked --all-targets -- -D warnings
+	cargo clippy --locked --all-targets --test image -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --lib
 
 simulate: ## A hundred thousand histories on all cores (ZKB_HISTORIES=n, ZKB_SEED=n)

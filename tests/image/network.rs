@@ -3,7 +3,6 @@
 
 use std::fs;
 use std::net::Ipv4Addr;
-use std::process::{Command, Stdio};
 
 use super::namespaces::run;
 use super::world::process::nft;
