@@ -13,7 +13,7 @@
 use std::time::Duration;
 
 use super::view::View;
-use super::{fate, files};
+use super::{fate, files, quorum};
 use crate::model::disk::{Refusal, Stuck};
 use crate::model::ensemble::Ensemble;
 use crate::model::plan::{Action, Next, Plan, Situation, Waiting};
@@ -128,19 +128,20 @@ fn is_left_behind(view: View) -> bool {
 }
 
 /// Whether a quorum of the voters that this server knows, itself one of them, is up, and nobody of it
-/// serves; whoever else has a vote is terminated.
+/// serves; whoever else has a vote is terminated, or has lost its data.
 fn all_are_idle(view: View) -> bool {
     let Some(file) = &view.disk.dynamic else {
         return false;
     };
+    let terminated = fate::terminated_members(view, file).into_iter();
+    let mut gone = quorum::emptied_voters(view, file);
+    gone.extend(terminated.map(|(id, _)| id));
     let is_idle =
         |s: &&Server| s.is_at(view.address()) || view.heard(s) == Some(&Probe::NotServing);
     let votes = file.voters().any(|s| s.is_at(view.address()));
-    let idle = file.voters().filter(is_idle).count();
-    let gone = fate::terminated_members(view, file);
-    let is_gone = |s: &&Server| gone.iter().any(|(id, _)| *id == s.id);
-    let gone = file.voters().filter(is_gone).count();
-    votes && idle >= file.quorum() && idle + gone == file.voter_count()
+    let (lost, left): (Vec<_>, Vec<_>) = file.voters().partition(|s| gone.contains(&s.id));
+    let idle = left.iter().filter(|s| is_idle(s)).count();
+    votes && idle >= file.quorum() && idle + lost.len() == file.voter_count()
 }
 
 /// Whether a quorum of this config serves without this instance.

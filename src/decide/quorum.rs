@@ -1,8 +1,8 @@
 //! Whether a quorum is lost for good: what the living cannot undo.
 
-use super::fate;
-use super::survivors::Survivor;
+use super::survivors::{self, Survivor};
 use super::view::View;
+use super::{fate, formation};
 use crate::model::ensemble::Ensemble;
 use crate::model::id::{InstanceId, ServerId};
 
@@ -36,6 +36,19 @@ fn gone(
         .chain(emptied)
         .filter(|(id, ..)| votes(*id))
         .collect()
+}
+
+/// The voters that testify, as far as was read in this very look, that their disks are empty and their
+/// servers are stopped: nobody is elected by them before they have synced with somebody who is.
+pub fn emptied_voters(view: View, config: &Ensemble) -> Vec<ServerId> {
+    let register = view.register().ok().filter(|_| view.register_is_fresh());
+    let newest = register.and_then(|register| formation::markers(view, register).newest);
+    let Some((register, marker)) = register.zip(newest) else {
+        return Vec::new();
+    };
+    let gone = gone(view, config, &survivors::of(view, register, marker.term));
+    let emptied = gone.into_iter().filter(|(.., why)| *why == Gone::Emptied);
+    emptied.map(|(id, ..)| id).collect()
 }
 
 /// Whether by this config fewer voters than a quorum are neither terminated nor emptied.

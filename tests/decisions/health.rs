@@ -1,9 +1,12 @@
 //! A server that runs and does not serve.
 
+use jiff::ToSpan;
+use zk_bootstrap::decide::safety::violations;
 use zk_bootstrap::model::claim::Milestone::Started;
 use zk_bootstrap::model::fleet::InstanceState;
 use zk_bootstrap::model::plan::{Action, Plan, Situation};
 use zk_bootstrap::model::probe::{Mode, Probe};
+use zk_bootstrap::model::snapshot::Answer;
 
 use crate::given::{Given, config, given, serving};
 
@@ -166,8 +169,33 @@ fn a_quorum_that_is_up_and_serves_nobody_is_restarted_only_when_every_voter_tell
     waits(&two);
     let gone = two.clone().state('b', InstanceState::Terminated);
     assert!(gone.plan().actions.contains(&Action::StopServer));
-    let all = two.peer('b', Probe::NotServing);
-    assert!(all.plan().actions.contains(&Action::StopServer));
+    // It votes for nobody before it has synced, and says so before it starts.
+    let emptied = two.clone().testifies("2", &THREE, None);
+    assert!(emptied.plan().actions.contains(&Action::StopServer));
+    assert_eq!(
+        violations(&emptied.snapshot, &emptied.policy, &emptied.plan()),
+        []
+    );
+    let heard_before = emptied.with(|snapshot, _| {
+        if let Answer::Known { at, .. } = &mut snapshot.register {
+            *at -= 1.second();
+        }
+    });
+    waits(&heard_before);
+    let refused = violations(
+        &heard_before.snapshot,
+        &heard_before.policy,
+        &all_told(&two),
+    );
+    assert!(!refused.is_empty());
+    let with_data = two.clone().testifies("2", &THREE, Some((1, 9)));
+    assert!(!with_data.plan().actions.contains(&Action::StopServer));
+    assert!(all_told(&two).actions.contains(&Action::StopServer));
+}
+
+/// What the same server does when the other one says that it does not serve, too.
+fn all_told(two: &Given) -> Plan {
+    two.clone().peer('b', Probe::NotServing).plan()
 }
 
 #[test]

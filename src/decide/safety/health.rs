@@ -3,9 +3,11 @@
 use jiff::SignedDuration;
 
 use super::Rules;
-use crate::decide::fate;
 use crate::decide::view::View;
+use crate::decide::{fate, succession};
+use crate::model::claim::Slot;
 use crate::model::ensemble::Ensemble;
+use crate::model::history::Testimony;
 use crate::model::plan::Action;
 use crate::model::probe::Probe;
 use crate::model::server::Server;
@@ -79,10 +81,29 @@ fn has_rivals(view: View) -> bool {
     }
 }
 
-/// Whether every other voter says that it does not serve, or is gone for good.
+/// Whether every other voter says that it does not serve, is gone for good, or has lost its data.
 fn all_told(view: View, file: &Ensemble) -> bool {
     let gone = fate::terminated_members(view, file);
     let told = |s: &Server| view.heard(s) == Some(&Probe::NotServing);
     let mut voters = file.voters();
-    voters.all(|s| is_mine(view, s) || told(s) || gone.iter().any(|(id, _)| *id == s.id))
+    voters.all(|s| {
+        let terminated = gone.iter().any(|(id, _)| *id == s.id);
+        is_mine(view, s) || told(s) || terminated || is_emptied(view, s)
+    })
+}
+
+/// Whether the claims as they are now say that a voter has no data, and is stopped. Its server votes for
+/// nobody before it has synced, and takes that back before it starts.
+fn is_emptied(view: View, voter: &Server) -> bool {
+    let Some(register) = view.register().ok().filter(|_| view.register_is_fresh()) else {
+        return false;
+    };
+    let newest = succession::newest(view)(register);
+    let mut claims = register.of(Slot::Server(voter.id));
+    claims.any(|(_, claim)| {
+        let owns = claim.valid_owner().is_some_and(|o| voter.is_at(o.address));
+        let said = claim.testimony.as_ref();
+        let empty = |t: &Testimony| t.withdrawn && t.history.is_none();
+        owns && said.is_some_and(|t| empty(t) && Some(t.generation) == newest)
+    })
 }
