@@ -134,7 +134,7 @@ fn all_are_idle(view: View) -> bool {
         return false;
     };
     let terminated = fate::terminated_members(view, file).into_iter();
-    let mut gone = quorum::emptied_voters(view, file);
+    let mut gone = quorum::emptied_members(view, file);
     gone.extend(terminated.map(|(id, _)| id));
     let is_idle =
         |s: &&Server| s.is_at(view.address()) || view.heard(s) == Some(&Probe::NotServing);

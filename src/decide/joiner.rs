@@ -175,13 +175,12 @@ fn running_joiner(view: View, founded: &Founded, id: ServerId) -> Plan {
     // It was started to join an ensemble that was founded anew since: it begins again, too, unless it
     // has been added meanwhile, of which its own server may know last.
     let identity = view.disk.identity.as_ref();
-    if identity.is_some_and(|i| i.lineage.generation < founded.lineage.generation) {
-        if peers.is_some() && view.peers_are_fresh() && !is_listed {
-            return acts(Situation::Joining, vec![Action::StopServer], Next::Here);
-        }
-        if !is_listed {
-            return waits(Situation::Joining, unseen_base(view));
-        }
+    let is_older = identity.is_some_and(|i| i.lineage.generation < founded.lineage.generation);
+    if is_older && !is_listed {
+        return match peers.is_some() && view.peers_are_fresh() {
+            true => acts(Situation::Joining, vec![Action::StopServer], Next::Here),
+            false => waits(Situation::Joining, unseen_base(view)),
+        };
     }
     let server = &view.snapshot.server;
     let told = server.serving().zip(view.committed_here());

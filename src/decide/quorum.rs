@@ -3,6 +3,7 @@
 use super::survivors::{self, Survivor};
 use super::view::View;
 use super::{fate, formation};
+use crate::model::claim::Owner;
 use crate::model::ensemble::Ensemble;
 use crate::model::id::{InstanceId, ServerId};
 
@@ -23,14 +24,7 @@ fn gone(
 ) -> Vec<(ServerId, InstanceId, Gone)> {
     let terminated = fate::terminated_members(view, config).into_iter();
     let terminated = terminated.map(|(id, instance)| (id, instance, Gone::Terminated));
-    let is_empty = |s: &&Survivor| {
-        let said = s
-            .testimony
-            .is_some_and(|t| t.withdrawn && t.history.is_none());
-        said && config.has(s.owner.server, s.owner.address)
-    };
-    let emptied = survivors.iter().filter(is_empty);
-    let emptied = emptied.map(|s| (s.owner.server, s.owner.instance.clone(), Gone::Emptied));
+    let emptied = emptied(config, survivors).map(|o| (o.server, o.instance.clone(), Gone::Emptied));
     let votes = |id: ServerId| config.voters().any(|s| s.id == id);
     terminated
         .chain(emptied)
@@ -38,17 +32,26 @@ fn gone(
         .collect()
 }
 
-/// The voters that testify, as far as was read in this very look, that their disks are empty and their
+/// The survivors that this config lists, and that testify that they are stopped and without data.
+fn emptied<'a>(config: &Ensemble, survivors: &[Survivor<'a>]) -> impl Iterator<Item = &'a Owner> {
+    let is_empty = |s: &&Survivor| {
+        let said = s.testimony;
+        let said = said.is_some_and(|t| t.withdrawn && t.history.is_none());
+        said && config.has(s.owner.server, s.owner.address)
+    };
+    survivors.iter().filter(is_empty).map(|s| s.owner)
+}
+
+/// The members that testify, as far as was read in this very look, that their disks are empty and their
 /// servers are stopped: nobody is elected by them before they have synced with somebody who is.
-pub fn emptied_voters(view: View, config: &Ensemble) -> Vec<ServerId> {
+pub fn emptied_members(view: View, config: &Ensemble) -> Vec<ServerId> {
     let register = view.register().ok().filter(|_| view.register_is_fresh());
     let newest = register.and_then(|register| formation::markers(view, register).newest);
     let Some((register, marker)) = register.zip(newest) else {
         return Vec::new();
     };
-    let gone = gone(view, config, &survivors::of(view, register, marker.term));
-    let emptied = gone.into_iter().filter(|(.., why)| *why == Gone::Emptied);
-    emptied.map(|(id, ..)| id).collect()
+    let survivors = survivors::of(view, register, marker.term);
+    emptied(config, &survivors).map(|o| o.server).collect()
 }
 
 /// Whether by this config fewer voters than a quorum are neither terminated nor emptied.

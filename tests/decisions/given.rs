@@ -409,6 +409,22 @@ impl Given {
         self
     }
 
+    /// The claims were read in a look before this one.
+    pub fn claims_heard_before(mut self) -> Self {
+        let Answer::Known { at, .. } = &mut self.snapshot.register else {
+            panic!("the claims are unknown");
+        };
+        *at -= 1.second();
+        self
+    }
+
+    /// The peers were asked in a look before this one.
+    pub fn peers_heard_before(mut self) -> Self {
+        let asked = self.snapshot.peers_asked.as_mut();
+        *asked.expect("they were asked") -= 1.second();
+        self
+    }
+
     pub fn tagged(self, n: u8) -> Self {
         let me = self.me;
         self.fleet(|fleet| {

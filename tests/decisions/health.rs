@@ -1,12 +1,10 @@
 //! A server that runs and does not serve.
 
-use jiff::ToSpan;
 use zk_bootstrap::decide::safety::violations;
 use zk_bootstrap::model::claim::Milestone::Started;
 use zk_bootstrap::model::fleet::InstanceState;
 use zk_bootstrap::model::plan::{Action, Plan, Situation};
 use zk_bootstrap::model::probe::{Mode, Probe};
-use zk_bootstrap::model::snapshot::Answer;
 
 use crate::given::{Given, config, given, serving};
 
@@ -176,11 +174,7 @@ fn a_quorum_that_is_up_and_serves_nobody_is_restarted_only_when_every_voter_tell
         violations(&emptied.snapshot, &emptied.policy, &emptied.plan()),
         []
     );
-    let heard_before = emptied.with(|snapshot, _| {
-        if let Answer::Known { at, .. } = &mut snapshot.register {
-            *at -= 1.second();
-        }
-    });
+    let heard_before = emptied.claims_heard_before();
     waits(&heard_before);
     let refused = violations(
         &heard_before.snapshot,

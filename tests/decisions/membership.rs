@@ -1,4 +1,3 @@
-use jiff::ToSpan;
 use zk_bootstrap::model::claim::Milestone::{self, Joined, Started};
 use zk_bootstrap::model::disk::ZooCfg;
 use zk_bootstrap::model::ensemble::Ensemble;
@@ -90,10 +89,7 @@ fn a_joiner_of_an_earlier_generation_that_was_added_is_not_stopped() {
 
 #[test]
 fn a_joiner_of_an_earlier_generation_is_not_stopped_before_the_others_were_asked_since() {
-    let heard_before = of_an_earlier_generation(&[(1, 'a')]).with(|snapshot, _| {
-        let asked = snapshot.peers_asked.as_mut().expect("they were asked");
-        *asked -= 1.second();
-    });
+    let heard_before = of_an_earlier_generation(&[(1, 'a')]).peers_heard_before();
     heard_before.prints(
         "situation: joining the ensemble
          waiting for a member that serves and tells the config; asked: i-0000000a leader",
@@ -125,11 +121,7 @@ fn a_joiner_reads_the_claims_once_more_before_it_is_added_unless_nobody_has_join
             .claim("4", 'd', &[Started])
             .files_of(4, &[(1, 'a')])
             .runs(serving(Mode::Follower, config(&[(1, 'a')])));
-        given.with(|snapshot, _| {
-            if let Answer::Known { at, .. } = &mut snapshot.register {
-                *at -= 1.second();
-            }
-        })
+        given.claims_heard_before()
     };
     heard_before(&[Joined]).prints(
         "situation: synced, not yet a member

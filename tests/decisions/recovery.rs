@@ -1,4 +1,3 @@
-use jiff::ToSpan;
 use zk_bootstrap::model::claim::Milestone::{Joined, Started};
 use zk_bootstrap::model::disk::Disk;
 use zk_bootstrap::model::fleet::InstanceState;
@@ -52,11 +51,7 @@ fn the_only_survivor_says_that_the_quorum_is_lost_and_stops_its_server_for_good(
 /// Who had lost its data may have taken that back since, and have joined this very server.
 #[test]
 fn with_a_list_of_claims_that_is_older_than_the_look_it_only_says_so() {
-    let heard_before = one_of_three().runs(not_serving()).with(|snapshot, _| {
-        if let Answer::Known { at, .. } = &mut snapshot.register {
-            *at -= 1.second();
-        }
-    });
+    let heard_before = one_of_three().runs(not_serving()).claims_heard_before();
     let said = "situation: the quorum is lost for good
          1. testify in log stream 1: the quorum of generation 1 is lost
          warning: 2 of 3 voters are terminated (server 2 on i-0000000b, server 3 on i-0000000c): what was acknowledged by them alone is gone";

@@ -268,10 +268,7 @@ fn where_a_zone_holds_a_majority_an_observer_of_another_takes_the_seat_of_one_of
 fn nobody_that_lives_gives_way_by_what_was_heard_before_this_look() {
     let synced = all_serve('d', "abcd", &config(&THREE)).zones("aabc");
     let exchange = synced.plan().actions;
-    let heard_before = synced.with(|snapshot, _| {
-        let asked = snapshot.peers_asked.as_mut().expect("they were asked");
-        *asked -= 1.second();
-    });
+    let heard_before = synced.peers_heard_before();
     heard_before.prints(
         "situation: synced, not yet a member
          waiting for an answer from the voters: not asked since this server synced",
