@@ -250,6 +250,7 @@ fn fleet() -> Fleet {
         lifecycle: Lifecycle::InService,
         held: false,
         protected: false,
+        unhealthy: false,
         launched: clock::now(),
         tags: BTreeMap::new(),
     };

@@ -13,6 +13,9 @@ use crate::model::id::InstanceId;
 
 /// How many instances one SetInstanceProtection may name.
 const PROTECTED_A_CALL: usize = 50;
+/// The health status of an instance that the group replaces.
+const UNHEALTHY: &str = "Unhealthy";
+
 /// An Auto Scaling group.
 #[derive(Debug)]
 pub struct Group {
@@ -55,26 +58,27 @@ pub(super) struct Standing {
     pub lifecycle: Lifecycle,
     pub held: bool,
     pub protected: bool,
+    pub unhealthy: bool,
 }
 
 impl Standing {
     /// Of an instance that the group does not list.
     pub const UNLISTED: Standing = Standing::of(Lifecycle::Unlisted);
 
-    /// Neither held nor protected.
+    /// Neither held nor protected nor unhealthy.
     pub const fn of(lifecycle: Lifecycle) -> Self {
         Standing {
             lifecycle,
             held: false,
             protected: false,
+            unhealthy: false,
         }
     }
 
-    fn told(state: &str, protected: bool) -> Self {
+    fn told(state: &str) -> Self {
         Standing {
-            lifecycle: lifecycle_of(state),
             held: state.ends_with(":Wait"),
-            protected,
+            ..Standing::of(lifecycle_of(state))
         }
     }
 }
@@ -151,7 +155,7 @@ impl Group {
         let request = self.client.set_instance_health();
         let request = request
             .instance_id(instance.as_str())
-            .health_status("Unhealthy")
+            .health_status(UNHEALTHY)
             .should_respect_grace_period(true);
         told(
             "autoscaling:SetInstanceHealth",
@@ -177,8 +181,11 @@ where
 
 fn member_of(listed: Instance) -> Option<(String, Standing)> {
     let state = listed.lifecycle_state?;
-    let protected = listed.protected_from_scale_in.unwrap_or_default();
-    let standing = Standing::told(state.as_str(), protected);
+    let standing = Standing {
+        protected: listed.protected_from_scale_in.unwrap_or_default(),
+        unhealthy: listed.health_status.is_some_and(|s| s == UNHEALTHY),
+        ..Standing::told(state.as_str())
+    };
     Some((listed.instance_id?, standing))
 }
 
@@ -213,7 +220,7 @@ mod tests {
             ("Wait", Lifecycle::Unlisted, false),
             ("", Lifecycle::Unlisted, false),
         ] {
-            let standing = Standing::told(text, false);
+            let standing = Standing::told(text);
             assert_eq!(
                 (standing.lifecycle, standing.held),
                 (lifecycle, held),

@@ -53,6 +53,7 @@ pub(super) fn instance_of(
         lifecycle: standing.lifecycle,
         held: standing.held,
         protected: standing.protected,
+        unhealthy: standing.unhealthy,
         launched: launched.ok_or_else(|| senseless("LaunchTime", String::new()))?,
         tags: tags.collect(),
     };

@@ -51,7 +51,7 @@ pub fn mend(view: View, plan: Plan) -> Plan {
     }
     if restarts >= RESTARTS && may_give_up(view) {
         let why = format!("its server is stuck since {}", stuck.since);
-        return with(plan, vec![Action::ReportUnhealthy { why }]);
+        return give_up(view, plan, why);
     }
     let stuck = Some(Stuck {
         restarts: restarts + 1,
@@ -85,8 +85,7 @@ pub fn judge_disk(view: View, mut plan: Plan) -> Plan {
             Refusal::ReadOnly => "read-only",
             Refusal::Full => "full",
         };
-        let why = format!("the disk of its server is {what}");
-        plan.actions = vec![Action::ReportUnhealthy { why }];
+        plan = give_up(view, plan, format!("the disk of its server is {what}"));
         plan.next = Next::Everywhere;
     }
     plan.waiting.insert(0, Waiting::Operator { remedy });
@@ -97,6 +96,18 @@ pub fn judge_disk(view: View, mut plan: Plan) -> Plan {
 pub fn forget(view: View) -> Option<Action> {
     let noted = view.disk.stuck.is_some() && view.disk.unwritable.is_none();
     noted.then_some(Action::NoteStuck { stuck: None })
+}
+
+/// The group is told once, and then has its time: it takes minutes for some of what it does. Within
+/// its health check grace period it does not take the report, and is told again.
+fn give_up(view: View, mut plan: Plan, why: String) -> Plan {
+    let listed = view.fleet().ok();
+    let listed = listed.and_then(|fleet| fleet.instances.get(&view.me.instance));
+    if listed.is_some_and(|instance| instance.unhealthy) {
+        plan.waiting.push(Waiting::Termination);
+        return with(plan, Vec::new());
+    }
+    with(plan, vec![Action::ReportUnhealthy { why }])
 }
 
 fn with(mut plan: Plan, actions: Vec<Action>) -> Plan {

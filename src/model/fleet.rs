@@ -58,6 +58,10 @@ pub struct Instance {
     /// Whether the group may not choose it when it scales in, or refreshes.
     #[serde(default)]
     pub protected: bool,
+    /// Whether the group lists it as unhealthy, whoever said so: it is going to replace it
+    /// (HealthStatus of DescribeAutoScalingGroups).
+    #[serde(default)]
+    pub unhealthy: bool,
     /// When it was launched.
     pub launched: Timestamp,
     /// Those of its tags that the agent writes.

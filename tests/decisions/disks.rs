@@ -3,7 +3,7 @@
 use jiff::ToSpan;
 use zk_bootstrap::model::disk::{Refusal, Unwritable};
 use zk_bootstrap::model::fleet::InstanceState;
-use zk_bootstrap::model::plan::Action;
+use zk_bootstrap::model::plan::{Action, Waiting};
 use zk_bootstrap::model::probe::{Mode, Probe};
 
 use crate::given::{Given, config, given, id, instance, noon, serving};
@@ -52,10 +52,16 @@ fn a_serving_member_warns_of_its_full_disk() {
 
 #[test]
 fn an_instance_with_a_disk_that_stays_read_only_gives_itself_up() {
-    takes_nothing(stopped(), Refusal::ReadOnly, 6).prints(
+    let beyond_help = takes_nothing(stopped(), Refusal::ReadOnly, 6);
+    beyond_help.prints(
         "situation: a member whose server is down
          1. report this instance as unhealthy: the disk of its server is read-only
          waiting for an operator: the file system of /var/lib/zookeeper is read-only: look at the kernel's log for the device's errors, and mount it for writing or replace the instance",
+    );
+    let told = beyond_help.unhealthy().plan();
+    assert_eq!(
+        (told.actions, told.waiting[1].clone()),
+        (vec![], Waiting::Termination)
     );
 }
 

@@ -72,6 +72,7 @@ pub fn given(me: char, peers: &str) -> Given {
             lifecycle: Lifecycle::InService,
             held: false,
             protected: false,
+            unhealthy: false,
             launched: noon() - 5.minutes(),
             tags: BTreeMap::new(),
         };
@@ -423,6 +424,15 @@ impl Given {
         let asked = self.snapshot.peers_asked.as_mut();
         *asked.expect("they were asked") -= 1.second();
         self
+    }
+
+    /// The group lists this instance as unhealthy.
+    pub fn unhealthy(self) -> Self {
+        let me = self.me;
+        self.fleet(|fleet| {
+            let listed = fleet.instances.get_mut(&instance(me));
+            listed.expect("myself").unhealthy = true;
+        })
     }
 
     pub fn tagged(self, n: u8) -> Self {

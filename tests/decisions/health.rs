@@ -91,6 +91,11 @@ fn after_three_restarts_in_vain_the_instance_gives_itself_up() {
          1. report this instance as unhealthy: its server is stuck since 2026-03-01T10:40:00Z
          waiting for this instance's server, now not serving",
     );
+    beyond_help.clone().unhealthy().prints(
+        "situation: a member whose server does not serve
+         waiting for this instance's server, now not serving
+         waiting for the group to terminate this instance",
+    );
     let kept = beyond_help.with(|_, policy| policy.report_unhealthy = false);
     assert!(kept.plan().actions.contains(&Action::StopServer));
 }

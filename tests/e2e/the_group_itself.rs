@@ -177,6 +177,7 @@ async fn what_an_agent_tells_the_group_holds_and_what_comes_too_late_is_said_to(
     assert_eq!(told.expect("an answer"), Told::Taken);
     let (_, instance) = seen(&mut reader, &me).await;
     assert_ne!(instance.lifecycle, Lifecycle::InService);
+    assert!(instance.unhealthy || instance.lifecycle == Lifecycle::Unlisted);
     let late = group.report_unhealthy(&me).await.expect("an answer");
     assert!(matches!(late, Told::TooLate(_)), "{late:?}");
 }

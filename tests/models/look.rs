@@ -125,6 +125,7 @@ impl Eyes {
                 lifecycle,
                 held: false,
                 protected: false,
+                unhealthy: false,
                 launched: ago(300),
                 tags: BTreeMap::new(),
             };

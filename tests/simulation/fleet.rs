@@ -320,6 +320,7 @@ impl Region {
             lifecycle: machine.lifecycle.at(told).unwrap_or(Lifecycle::Unlisted),
             held: machine.held.at(told).unwrap_or(false),
             protected: machine.protected,
+            unhealthy: false,
             launched: self.at(machine.launched),
             tags: machine.tags.clone(),
         })
