@@ -22,19 +22,19 @@ pub fn plan(view: View, founded: &Founded, claim: ClaimName, id: ServerId) -> Pl
         Service::Stopped if has_withdrawn_from(view, &founded.lineage) => {
             let why = "without the generation that is served, which began after the one that this \
                        server was withdrawn from";
-            waits(
-                Situation::Recovering,
-                Waiting::Answer {
-                    whom: "CloudWatch Logs",
-                    why: why.to_owned(),
-                },
-            )
+            unheard(Situation::Recovering, "CloudWatch Logs", why)
         }
         Service::Stopped => match base(view, founded) {
             Some(base) => start_joiner(view, founded, claim, id, &base),
             None => recovery::tell_of_emptied_disk(view).unwrap_or_else(|| without_base(view, id)),
         },
     }
+}
+
+/// What is known of these is too old to act upon: they are asked once more.
+fn unheard(situation: Situation, whom: &'static str, why: &str) -> Plan {
+    let why = why.to_owned();
+    waits(situation, Waiting::Answer { whom, why })
 }
 
 /// Whether this server was withdrawn, with its data, from the generation that the list of claims has
@@ -108,6 +108,11 @@ fn start_joiner(
     };
     let mut actions = Vec::new();
     if view.disk.initialize || (view.disk.data && !own_data) {
+        // Who served a moment ago may be lost since, and this the last copy.
+        if view.disk.data && !view.peers_are_fresh() {
+            let why = "not asked since the data here was looked at";
+            return unheard(Situation::Joining, "the peers", why);
+        }
         let why = why_aside(view, &founded.lineage);
         actions.push(Action::MoveDataAside { why });
     }
@@ -187,18 +192,12 @@ fn running_joiner(view: View, founded: &Founded, id: ServerId) -> Plan {
     if let (Some((serving, committed)), Ok(fleet)) = (told, view.fleet()) {
         if serving.synced == Some(true) {
             if may_be_of_a_later_generation(view, founded) {
-                let (whom, why) = (
-                    "CloudWatch Logs",
-                    "not read since this server synced".to_owned(),
-                );
-                return waits(Situation::Synced, Waiting::Answer { whom, why });
+                let why = "not read since this server synced";
+                return unheard(Situation::Synced, "CloudWatch Logs", why);
             }
             let Some(add) = seats::add(view, fleet, id, committed) else {
-                let (whom, why) = (
-                    "the voters",
-                    "not asked since this server synced".to_owned(),
-                );
-                return waits(Situation::Synced, Waiting::Answer { whom, why });
+                let why = "not asked since this server synced";
+                return unheard(Situation::Synced, "the voters", why);
             };
             // What the peers told before is outdated by this very change.
             return acts(Situation::Synced, vec![add], Next::Everywhere);

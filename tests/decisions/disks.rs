@@ -141,6 +141,24 @@ fn a_withdrawn_member_waits_for_the_marker_of_the_generation_that_is_served() {
     );
 }
 
+/// Who served then may be lost since, and this the last copy.
+#[test]
+fn data_is_not_moved_aside_by_what_the_peers_said_before_this_look() {
+    let useless = stopped()
+        .disk(|disk| disk.identity = None)
+        .peers_heard_before();
+    useless.prints(
+        "situation: joining the ensemble
+         waiting for an answer from the peers: not asked since the data here was looked at",
+    );
+    let why = "nothing beside it says whose it is".to_owned();
+    let aside = Action::MoveDataAside { why };
+    let rule = ["data is moved aside only while somebody else is seen to serve"];
+    assert_eq!(useless.judges(aside.clone()), rule);
+    let silent = stopped().peer('a', Probe::NotServing);
+    assert_eq!(silent.peer('b', Probe::NotServing).judges(aside), rule);
+}
+
 #[track_caller]
 fn moves_aside(given: &Given, why: &str) {
     let plan = given.plan();

@@ -12,7 +12,7 @@ use zk_bootstrap::model::ensemble::Ensemble;
 use zk_bootstrap::model::fleet::{Fleet, Instance, InstanceState, Lifecycle, Me};
 use zk_bootstrap::model::history::{History, Testimony};
 use zk_bootstrap::model::id::{ConfigVersion, InstanceId, ServerId, Zxid};
-use zk_bootstrap::model::plan::Plan;
+use zk_bootstrap::model::plan::{Action, Plan};
 use zk_bootstrap::model::policy::Policy;
 use zk_bootstrap::model::probe::{Mode, Probe, Serving};
 use zk_bootstrap::model::server::Role;
@@ -449,6 +449,14 @@ impl Given {
 
     pub fn plan(&self) -> Plan {
         decide::plan(&self.snapshot, &self.policy)
+    }
+
+    /// The rules that this would break.
+    pub fn judges(&self, action: Action) -> Vec<&'static str> {
+        let mut plan = self.plan();
+        plan.actions = vec![action];
+        let broken = decide::safety::violations(&self.snapshot, &self.policy, &plan);
+        broken.into_iter().map(|v| v.rule).collect()
     }
 
     /// The printed plan, which the safety checker must approve.

@@ -1,7 +1,6 @@
 use std::time::Duration;
 
 use jiff::ToSpan;
-use zk_bootstrap::decide::safety;
 use zk_bootstrap::model::claim::Milestone::{Joined, Leaving, Left, Started};
 use zk_bootstrap::model::disk::Disk;
 use zk_bootstrap::model::fleet::{Fleet, Hook, InstanceState, Lifecycle, Notice, Transition};
@@ -386,43 +385,37 @@ fn of_two_voters_that_serve_the_group_may_choose_when_it_wants_one() {
 fn the_checker_knows_the_rules_of_leaving_by_itself() {
     let terminating = || hook(Transition::Terminating, Some(10));
     let kept = one_of_three(Mode::Follower);
-    let judged = |given: &Given, action: Action| {
-        let mut plan = given.plan();
-        plan.actions = vec![action];
-        let broken = safety::violations(&given.snapshot, &given.policy, &plan);
-        broken.into_iter().map(|v| v.rule).collect::<Vec<_>>()
-    };
     let remove = |n| Action::RemoveServers {
         servers: [id(n)].into(),
         expected: config(&THREE).version,
     };
     assert!(
-        judged(&kept, remove(1))
+        kept.judges(remove(1))
             .iter()
             .any(|rule| rule.contains("leaves by itself"))
     );
     let going = goes(kept.clone(), Notice::Group);
-    assert_eq!(judged(&going, remove(1)), Vec::<&str>::new());
-    assert!(!judged(&going, remove(2)).is_empty());
+    assert_eq!(going.judges(remove(1)), Vec::<&str>::new());
+    assert!(!going.judges(remove(2)).is_empty());
     let complete = Action::CompleteHook {
         hook: "zk".to_owned(),
         transition: Transition::Terminating,
     };
     let going = going.fleet(held('a', Lifecycle::Terminating, terminating()));
-    assert!(!judged(&going, complete).is_empty());
+    assert!(!going.judges(complete).is_empty());
     let report = Action::ReportUnhealthy {
         why: "its disk is read-only".to_owned(),
     };
-    assert_eq!(judged(&kept, report.clone()), Vec::<&str>::new());
+    assert_eq!(kept.judges(report.clone()), Vec::<&str>::new());
     let alone = kept
         .peer('b', Probe::NotServing)
         .peer('c', Probe::NotServing);
-    assert!(!judged(&alone, report).is_empty());
+    assert!(!alone.judges(report).is_empty());
     let left = Action::Journal {
         claim: "1".parse().expect("a claim"),
         milestone: Left,
     };
-    assert!(!judged(&alone, left).is_empty());
+    assert!(!alone.judges(left).is_empty());
 }
 
 #[test]

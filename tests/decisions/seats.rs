@@ -5,7 +5,7 @@ use zk_bootstrap::decide::safety::violations;
 use zk_bootstrap::model::claim::Milestone::{Joined, Leaving, Started};
 use zk_bootstrap::model::ensemble::Ensemble;
 use zk_bootstrap::model::fleet::{Hook, InstanceState, Lifecycle, Notice, Transition};
-use zk_bootstrap::model::plan::{Action, Situation};
+use zk_bootstrap::model::plan::Action;
 use zk_bootstrap::model::probe::{Mode, Probe};
 use zk_bootstrap::model::server::Role;
 use zk_bootstrap::model::snapshot::Answer;
@@ -368,15 +368,6 @@ fn a_voter_whose_identity_is_torn_does_not_make_itself_an_observer() {
     );
 }
 
-/// The rules that a plan of this one action breaks.
-fn judged(given: &Given, action: Action) -> Vec<&'static str> {
-    let mut plan = given.plan();
-    plan.situation = Situation::Member;
-    plan.actions = vec![action];
-    let broken = violations(&given.snapshot, &given.policy, &plan);
-    broken.into_iter().map(|v| v.rule).collect()
-}
-
 #[test]
 fn the_checker_knows_by_itself_who_may_give_way_to_whom() {
     let take = |place: u8, role| Action::AddServer {
@@ -387,7 +378,7 @@ fn the_checker_knows_by_itself_who_may_give_way_to_whom() {
     let joiner = |zones| all_serve('d', "abcd", &config(&THREE)).zones(zones);
     let voter = |place| take(place, Role::Participant);
     let clean: [&str; 0] = [];
-    assert_eq!(judged(&joiner("aabc"), voter(2)), clean);
+    assert_eq!(joiner("aabc").judges(voter(2)), clean);
     let wrong = [
         // The leader; one of another zone; no majority; a majority that moves; for no vote at all.
         (joiner("aabc"), voter(1)),
@@ -399,7 +390,7 @@ fn the_checker_knows_by_itself_who_may_give_way_to_whom() {
         (joiner("aabc").peer('c', Probe::NotServing), voter(2)),
     ];
     for (given, action) in wrong {
-        let broken = judged(&given, action.clone());
+        let broken = given.judges(action.clone());
         assert!(
             broken.iter().any(|rule| rule.contains("majority")),
             "{action}: {broken:?}"
@@ -415,14 +406,14 @@ fn the_checker_knows_by_itself_how_many_may_vote_and_who_may_step_down() {
         expected: config(&THREE).version,
     };
     let joiner = all_serve('d', "abcd", &config(&THREE));
-    assert!(judged(&joiner, add.clone())[0].contains("where one is wanted"));
+    assert!(joiner.judges(add.clone())[0].contains("where one is wanted"));
     let more = joiner.fleet(|fleet| fleet.desired = Some(5));
-    assert!(judged(&more, add).is_empty());
+    assert!(more.judges(add).is_empty());
     let out = |n: u8| Action::RemoveServers {
         servers: BTreeSet::from([id(n)]),
         expected: config(&THREE).version,
     };
-    let refused = |given: &Given, n| !judged(given, out(n)).is_empty();
+    let refused = |given: &Given, n| !given.judges(out(n)).is_empty();
     let observer = in_zones('d', "abca");
     assert!(!refused(&observer, 4));
     assert!(refused(&observer, 3));
@@ -439,5 +430,9 @@ fn the_checker_knows_by_itself_how_many_may_vote_and_who_may_step_down() {
         remove: None,
         expected: config(&THREE).version,
     };
-    assert!(!judged(&all_serve('c', "abc", &config(&THREE)), demote).is_empty());
+    assert!(
+        !all_serve('c', "abc", &config(&THREE))
+            .judges(demote)
+            .is_empty()
+    );
 }
