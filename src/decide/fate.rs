@@ -110,6 +110,15 @@ pub fn unlisted<'a>(view: View<'a>, member: &Server) -> Option<(&'a InstanceId, 
     absent.then_some((instance, until))
 }
 
+/// A server, its instance, and what EC2 says of it.
+pub fn told(view: View, owner: &Owner) -> String {
+    let (id, instance) = (owner.server, &owner.instance);
+    let fleet = view.fleet().ok();
+    let found = fleet.and_then(|fleet| fleet.instances.get(instance));
+    let state = found.map_or("not known to EC2".to_owned(), |i| i.state.to_string());
+    format!("server {id} on {instance} ({state})")
+}
+
 /// The members of `ensemble` whose termination is proven, with their instances.
 pub fn terminated_members(view: View, ensemble: &Ensemble) -> Vec<(ServerId, InstanceId)> {
     let members = ensemble.servers.values();

@@ -4,7 +4,7 @@ use super::fate::{self, Fate};
 use super::identity::{Standing, standing};
 use super::view::View;
 use super::{acts, waits};
-use crate::model::claim::{Claim, ClaimName, Lineage, Milestone, Register, Slot};
+use crate::model::claim::{Claim, ClaimName, Lineage, Milestone, Owner, Register, Slot};
 use crate::model::disk::Identity;
 use crate::model::ensemble::Ensemble;
 use crate::model::id::ServerId;
@@ -36,6 +36,8 @@ pub struct Founded {
     pub server: ServerId,
     /// Whether the founder's server may have been started.
     pub started: bool,
+    /// The marker to claim instead, where nobody signed the one that was made after this.
+    pub next: Option<ClaimName>,
     /// Whether anybody has joined the founder.
     pub young: bool,
     pub founder_is_gone: bool,
@@ -142,6 +144,7 @@ pub fn recognise(view: View, register: &Register, held: Option<ServerId>) -> For
         seed: Ensemble::unversioned([view.policy.server(owner.server, owner.address)]),
         server: owner.server,
         started,
+        next: Some(markers.next).filter(|next| *next != marker.next()),
         young: !joined,
         founder_is_gone: matches!(fate::of_owner(view, claim), Fate::Terminated(_)),
     })
@@ -197,6 +200,12 @@ fn everything_is_gone(view: View, register: &Register) -> bool {
 /// Whether a founder may serve an empty database: whoever once had data is terminated, or has
 /// testified that none is left. A chosen one of a recovery that lost its disk may not.
 pub fn nobody_has_data(view: View, register: &Register) -> bool {
+    !view.disk.data && holders(view, register).is_empty()
+}
+
+/// The owners of claims who once had data, and of whom neither their end nor the loss of it is proven.
+/// Who has left is no survivor, and its disk is a copy all the same.
+fn holders<'a>(view: View, register: &'a Register) -> Vec<&'a Owner> {
     let me = &view.me.instance;
     let owner = |claim: &Claim| claim.owner.as_ref().map(|o| o.instance.clone());
     let is_unused = |marker: &Claim| owner(marker).as_ref() == Some(me) && view.disk.initialize;
@@ -218,16 +227,24 @@ pub fn nobody_has_data(view: View, register: &Register) -> bool {
         .claims
         .iter()
         .filter(|(name, _)| name.slot != Slot::Ensemble);
-    let mut holders = servers.map(|(_, claim)| claim).filter(|c| had_data(c));
-    !view.disk.data && holders.all(|claim| is_empty(claim) || gone(claim))
+    let holds = |claim: &&Claim| had_data(claim) && !is_empty(claim) && !gone(claim);
+    let holders = servers.map(|(_, claim)| claim).filter(holds);
+    holders.filter_map(|claim| claim.owner.as_ref()).collect()
 }
 
-/// When everything is gone, an operator has decided beforehand whether to begin anew.
-pub fn all_is_lost(view: View, marker: ClaimName, server: ServerId) -> Plan {
-    let remedy = "every instance that ever held data is terminated: no copy is left. \
+/// When nobody who stayed has data, and nobody who left, an operator has decided beforehand whether to
+/// begin anew.
+pub fn all_is_lost(view: View, register: &Register, (marker, id): (ClaimName, ServerId)) -> Plan {
+    let holders = holders(view, register);
+    if !holders.is_empty() {
+        let holders = holders.into_iter().map(|owner| fate::told(view, owner));
+        let holders = holders.collect();
+        return waits(Situation::QuorumLost, Waiting::LastCopies { holders });
+    }
+    let remedy = "every instance that ever held data is terminated, or has lost it: no copy is left. \
                   policy.when_all_is_lost = \"refound\" begins anew with an empty ensemble";
     match view.policy.when_all_is_lost {
-        WhenAllIsLost::Refound => begin(marker, server, Situation::AllLost),
+        WhenAllIsLost::Refound => begin(marker, id, Situation::AllLost),
         WhenAllIsLost::Wait => waits(
             Situation::AllLost,
             Waiting::Operator {

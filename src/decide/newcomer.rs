@@ -35,7 +35,7 @@ pub fn plan(view: View) -> Result<Plan, Waiting> {
         Formation::Halted(waiting) => waits(Situation::Halted, waiting),
         Formation::Pending(waiting) => waits(Situation::Unfounded, waiting),
         Formation::Open(marker) => formation::begin(marker, id, Situation::Unfounded),
-        Formation::AllLost(marker) => formation::all_is_lost(view, marker, id),
+        Formation::AllLost(marker) => formation::all_is_lost(view, register, (marker, id)),
         Formation::Founded(founded) if may_found(view, &founded, id) => found(view, &founded, id),
         Formation::Founded(founded) => joiner::plan(view, &founded, claim, id),
     })
@@ -80,18 +80,20 @@ fn may_found(view: View, founded: &Founded, id: ServerId) -> bool {
 
 fn found(view: View, founded: &Founded, id: ServerId) -> Plan {
     let alone = &founded.seed;
-    match (view.service, founded.started) {
-        (Service::Running, true) => {
+    match (view.service, founded.started, founded.next) {
+        (Service::Running, true, _) => {
             let now = view.snapshot.server.to_string();
             let mut plan = waits(Situation::Founding, Waiting::OwnServer { now });
             plan.next = Next::Here;
             health::mend(view, plan)
         }
         // A server that was started to join an earlier founder who never came.
-        (Service::Running, false) => {
+        (Service::Running, false, _) => {
             acts(Situation::Founding, vec![Action::StopServer], Next::Here)
         }
-        (Service::Stopped, started) => {
+        // Whoever made the next one believed this one to be nobody's.
+        (Service::Stopped, false, Some(next)) => formation::begin(next, id, Situation::Founding),
+        (Service::Stopped, started, _) => {
             let mut actions = files::prepare(view, id, &founded.lineage, alone, &[]);
             // Before the leave is given anew: where it is still there, nothing was said since.
             let claim = identity::held(view).map(|(claim, _)| claim);

@@ -9,7 +9,7 @@ use super::fate::{self, Fate};
 use super::survivors::{self, Survivor};
 use super::view::View;
 use super::{acts, formation, identity, quorum, waits};
-use crate::model::claim::{ClaimName, Lineage, Milestone, Owner, Register};
+use crate::model::claim::{ClaimName, Lineage, Milestone, Owner, Register, Slot};
 use crate::model::disk::Identity;
 use crate::model::ensemble::Ensemble;
 use crate::model::history::{History, Testimony};
@@ -23,7 +23,7 @@ use crate::model::snapshot::Service;
 pub fn plan(view: View) -> Option<Plan> {
     let case = Case::of(view)?;
     if is_newer(view, case.marker.term) {
-        if case.is_mine() && may_begin(view, case.id) {
+        if case.is_mine() && case.is_the_last_marker() && may_begin(view, case.id) {
             return Some(case.begin_with_data());
         }
         if case.is_for_the_founder() {
@@ -112,6 +112,12 @@ impl<'a> Case<'a> {
     /// Whether the newest generation is this instance's to begin, or was.
     fn is_mine(&self) -> bool {
         self.founder.instance == self.view.me.instance
+    }
+
+    /// Whether no other marker was made after it, which somebody may yet sign, or nobody did.
+    fn is_the_last_marker(&self) -> bool {
+        let last = self.register.newest(Slot::Ensemble);
+        last.is_some_and(|(name, _)| name == self.marker)
     }
 
     /// What an instance says of the newest generation.
@@ -308,7 +314,7 @@ fn lead(case: &Case) -> Plan {
         if case.never_served() {
             return formation::begin(markers.next, case.id, Situation::Recovering);
         }
-        return formation::all_is_lost(view, markers.next, case.id);
+        return formation::all_is_lost(view, register, (markers.next, case.id));
     };
     let allowed = markers
         .newest

@@ -91,11 +91,7 @@ pub fn unaccounted(view: View, register: &Register, survivors: &[Survivor]) -> O
     let mut missing = BTreeMap::new();
     for survivor in survivors {
         let Some(testimony) = survivor.testimony else {
-            let (id, instance) = (survivor.owner.server, &survivor.owner.instance);
-            let fleet = view.fleet().ok()?;
-            let state = fleet.instances.get(instance).map(|i| i.state);
-            let state = state.map_or("not known to EC2".to_owned(), |state| state.to_string());
-            missing.insert(id, format!("server {id} on {instance} ({state})"));
+            missing.insert(survivor.owner.server, fate::told(view, survivor.owner));
             continue;
         };
         let accounted = |server: &Server| {

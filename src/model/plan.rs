@@ -274,6 +274,11 @@ pub enum Waiting {
         /// Those who have not, with what is known of their instances.
         missing: Vec<String>,
     },
+    /// Whoever may still hold a copy to be terminated, or to have lost it.
+    LastCopies {
+        /// Who that is, with what is known of their instances.
+        holders: Vec<String>,
+    },
     /// The survivor with the most advanced history to begin the next generation.
     NextGeneration {
         /// Its instance.

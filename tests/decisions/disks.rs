@@ -6,9 +6,7 @@ use zk_bootstrap::model::fleet::InstanceState;
 use zk_bootstrap::model::plan::{Action, Waiting};
 use zk_bootstrap::model::probe::{Mode, Probe};
 
-use crate::given::{Given, config, given, id, instance, noon, serving};
-
-const THREE: [(u8, char); 3] = [(1, 'a'), (2, 'b'), (3, 'c')];
+use crate::given::{Given, THREE, config, given, id, instance, noon, serving};
 
 /// Server 3 of three, which is down; the two others serve.
 fn stopped() -> Given {

@@ -14,9 +14,8 @@ use zk_bootstrap::model::fleet::Transition;
 use zk_bootstrap::model::probe::{Mode, Probe};
 use zk_bootstrap::model::snapshot::Answer;
 
-use crate::given::{address, config, given, instance, noon, serving, unknown};
+use crate::given::{THREE, address, config, given, instance, noon, serving, unknown};
 
-const THREE: [(u8, char); 3] = [(1, 'a'), (2, 'b'), (3, 'c')];
 const ZOOKEEPER: u32 = 105;
 const GIB: u64 = 1 << 30;
 

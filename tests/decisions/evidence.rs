@@ -3,9 +3,7 @@ use zk_bootstrap::model::fleet::InstanceState;
 use zk_bootstrap::model::policy::Recovery;
 use zk_bootstrap::model::probe::Mode;
 
-use crate::given::{Given, config, given, serving};
-
-const THREE: [(u8, char); 3] = [(1, 'a'), (2, 'b'), (3, 'c')];
+use crate::given::{Given, THREE, config, given, serving};
 
 fn lost() -> Given {
     given('a', "abc")

@@ -3,9 +3,7 @@ use zk_bootstrap::model::claim::Milestone::Started;
 use zk_bootstrap::model::plan::Next;
 use zk_bootstrap::model::probe::Mode;
 
-use crate::given::{Given, config, given, noon, serving, unknown};
-
-const THREE: [(u8, char); 3] = [(1, 'a'), (2, 'b'), (3, 'c')];
+use crate::given::{Given, THREE, config, given, noon, serving, unknown};
 
 /// Member 1 of three, which last published a while ago; `c` is silent.
 fn two_of_three_serve(mode: Mode, seconds: i64) -> Given {

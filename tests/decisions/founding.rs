@@ -1,11 +1,11 @@
-use zk_bootstrap::model::claim::Milestone::{Joined, Started};
+use zk_bootstrap::model::claim::Milestone::{Joined, Leaving, Left, Started};
 use zk_bootstrap::model::fleet::{InstanceState, Lifecycle};
 use zk_bootstrap::model::plan::Situation;
 use zk_bootstrap::model::policy::WhenAllIsLost;
 use zk_bootstrap::model::probe::{Mode, Probe};
 use zk_bootstrap::model::snapshot::Answer;
 
-use crate::given::{config, given, id, serving, unknown};
+use crate::given::{THREE, config, given, id, serving, unknown};
 
 #[test]
 fn the_first_of_all_creates_the_log_group_too() {
@@ -275,6 +275,44 @@ fn a_next_generation_whose_founder_never_wrote_its_record_is_succeeded() {
             "situation: every copy of the data is gone
              1. create log stream ensemble.3 as server 4",
         );
+}
+
+/// It made both, and what it was told of the second was lost.
+#[test]
+fn a_founder_whose_marker_was_followed_by_one_that_nobody_signed_claims_the_next() {
+    let follows = |seconds| {
+        let founder = given('a', "a").claim("1", 'a', &[]);
+        let founder = founder.claim("ensemble", 'a', &[]);
+        founder.claim_at("ensemble.2", None, seconds, &[])
+    };
+    follows(300).prints(
+        "situation: founding the ensemble
+         1. create log stream ensemble.3 as server 1",
+    );
+    assert_eq!(follows(299).plan().actions, []);
+}
+
+/// Who stayed has lost everything, and who left has not: an operator may want its disk.
+#[test]
+fn an_ensemble_is_not_founded_anew_before_those_who_left_with_a_copy_are_gone() {
+    let emptied = given('d', "abcd")
+        .three_joined()
+        .claim("3", 'c', &[Joined, Leaving, Left])
+        .claim("4", 'd', &[Started])
+        .state('a', InstanceState::Terminated)
+        .state('b', InstanceState::Terminated)
+        .disk(|disk| disk.dynamic = Some(config(&THREE)))
+        .testifies("4", &THREE, None)
+        .with(|_, p| p.when_all_is_lost = WhenAllIsLost::Refound);
+    emptied.prints(
+        "situation: the quorum is lost for good
+         waiting for the end of whoever may hold a last copy: server 3 on i-0000000c (running)
+         warning: 2 of 3 voters are terminated (server 1 on i-0000000a, server 2 on i-0000000b): what was acknowledged by them alone is gone",
+    );
+    emptied.state('c', InstanceState::Terminated).prints(
+        "situation: every copy of the data is gone
+         1. create log stream ensemble.2 as server 4",
+    );
 }
 
 #[test]

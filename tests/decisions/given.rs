@@ -18,6 +18,9 @@ use zk_bootstrap::model::probe::{Mode, Probe, Serving};
 use zk_bootstrap::model::server::Role;
 use zk_bootstrap::model::snapshot::{Answer, Service, Snapshot};
 
+/// Three members, by their ids and the letters of their instances.
+pub const THREE: [(u8, char); 3] = [(1, 'a'), (2, 'b'), (3, 'c')];
+
 /// The time of every look.
 pub fn noon() -> Timestamp {
     "2026-03-01T12:00:00Z".parse().expect("a time")

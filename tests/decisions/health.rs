@@ -6,9 +6,7 @@ use zk_bootstrap::model::fleet::InstanceState;
 use zk_bootstrap::model::plan::{Action, Plan, Situation};
 use zk_bootstrap::model::probe::{Mode, Probe};
 
-use crate::given::{Given, config, given, serving};
-
-const THREE: [(u8, char); 3] = [(1, 'a'), (2, 'b'), (3, 'c')];
+use crate::given::{Given, THREE, config, given, serving};
 
 /// Server 3 of three answers so; the two others serve.
 fn beside_two(answer: Probe) -> Given {

@@ -8,9 +8,8 @@ use zk_bootstrap::model::plan::{Action, Plan, Situation};
 use zk_bootstrap::model::probe::{Mode, Probe};
 use zk_bootstrap::model::snapshot::Answer;
 
-use crate::given::{Given, config, given, id, instance, noon, one_of_three, serving};
+use crate::given::{Given, THREE, config, given, id, instance, noon, one_of_three, serving};
 
-const THREE: [(u8, char); 3] = [(1, 'a'), (2, 'b'), (3, 'c')];
 const FOUR: [(u8, char); 4] = [(1, 'a'), (2, 'b'), (3, 'c'), (4, 'd')];
 
 fn hook(transition: Transition, beaten: Option<i64>) -> Hook {

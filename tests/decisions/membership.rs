@@ -7,9 +7,7 @@ use zk_bootstrap::model::plan::{Action, Next, Situation};
 use zk_bootstrap::model::probe::{Mode, Probe};
 use zk_bootstrap::model::snapshot::{Answer, Snapshot};
 
-use crate::given::{Given, config, given, serving, unknown};
-
-const THREE: [(u8, char); 3] = [(1, 'a'), (2, 'b'), (3, 'c')];
+use crate::given::{Given, THREE, config, given, serving, unknown};
 
 #[test]
 fn a_newcomer_starts_from_a_serving_members_config_as_a_non_voter() {

@@ -7,9 +7,7 @@ use zk_bootstrap::model::policy::ClientBind;
 use zk_bootstrap::model::probe::{Mode, Probe};
 use zk_bootstrap::model::snapshot::Answer;
 
-use crate::given::{Given, config, id, noon, one_of_three, serving, unknown};
-
-const THREE: [(u8, char); 3] = [(1, 'a'), (2, 'b'), (3, 'c')];
+use crate::given::{Given, THREE, config, id, noon, one_of_three, serving, unknown};
 
 /// Member 1 of three that serve, on `a`, where names are published; this is.
 fn member(mode: Mode, published: Option<Names>) -> Given {

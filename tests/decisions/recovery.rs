@@ -6,9 +6,8 @@ use zk_bootstrap::model::policy::{Recovery, WhenAllIsLost};
 use zk_bootstrap::model::probe::{Mode, Probe};
 use zk_bootstrap::model::snapshot::Answer;
 
-use crate::given::{Given, config, given, id, instance, serving, unknown, value};
+use crate::given::{Given, THREE, config, given, id, instance, serving, unknown, value};
 
-const THREE: [(u8, char); 3] = [(1, 'a'), (2, 'b'), (3, 'c')];
 const FIVE: [(u8, char); 5] = [(1, 'a'), (2, 'b'), (3, 'c'), (4, 'd'), (5, 'e')];
 
 fn not_serving() -> Probe {
@@ -125,6 +124,28 @@ fn it_begins_the_next_generation_alone_with_its_data() {
              3. write identity: server 1 on i-0000000a of generation 2, founded by i-0000000a
              4. start ZooKeeper",
         );
+}
+
+/// Nothing holds but the newest marker, so it says again what it has, and claims the one after that.
+#[test]
+fn it_does_not_begin_a_generation_whose_marker_was_followed_by_one_that_nobody_signed() {
+    let follows = |seconds| {
+        let chosen = one_of_three()
+            .testifies("1", &THREE, Some((1, 9)))
+            .withdrawn(1, 9)
+            .claim("ensemble.2", 'a', &[]);
+        chosen.claim_at("ensemble.3", None, seconds, &[])
+    };
+    follows(300).prints(
+        "situation: recovering the ensemble from its survivors
+         1. testify in log stream 1: the quorum of generation 2 is lost, data here up to zxid 9 (generation 1, epoch 1)
+         2. create log stream ensemble.4 as server 1",
+    );
+    follows(299).prints(
+        "situation: recovering the ensemble from its survivors
+         1. testify in log stream 1: the quorum of generation 2 is lost, data here up to zxid 9 (generation 1, epoch 1)
+         waiting for log stream ensemble.3, which has no owner, to be vacant in 1 s",
+    );
 }
 
 #[test]
@@ -609,7 +630,7 @@ fn a_joiner_without_data_leaves_it_to_the_others() {
         .prints(
             "situation: every copy of the data is gone
              1. testify in log stream 3: no data of generation 1 here
-             waiting for an operator: every instance that ever held data is terminated: no copy is left. policy.when_all_is_lost = \"refound\" begins anew with an empty ensemble",
+             waiting for an operator: every instance that ever held data is terminated, or has lost it: no copy is left. policy.when_all_is_lost = \"refound\" begins anew with an empty ensemble",
         );
 }
 

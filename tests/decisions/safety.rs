@@ -10,9 +10,8 @@ use zk_bootstrap::model::id::ConfigVersion;
 use zk_bootstrap::model::plan::{Action, Next, Plan, Situation};
 use zk_bootstrap::model::probe::{Mode, Probe};
 
-use crate::given::{Given, address, config, given, id, noon, policy, serving};
+use crate::given::{Given, THREE, address, config, given, id, noon, policy, serving};
 
-const THREE: [(u8, char); 3] = [(1, 'a'), (2, 'b'), (3, 'c')];
 const VERSION: ConfigVersion = ConfigVersion(0x1_0000_0003);
 
 #[track_caller]

@@ -10,9 +10,8 @@ use zk_bootstrap::model::probe::{Mode, Probe};
 use zk_bootstrap::model::server::Role;
 use zk_bootstrap::model::snapshot::Answer;
 
-use crate::given::{Given, address, config, given, id, noon, observed, policy, serving};
+use crate::given::{Given, THREE, address, config, given, id, noon, observed, policy, serving};
 
-const THREE: [(u8, char); 3] = [(1, 'a'), (2, 'b'), (3, 'c')];
 const FOUR: [(u8, char); 4] = [(1, 'a'), (2, 'b'), (3, 'c'), (4, 'd')];
 const FIVE: [(u8, char); 5] = [(1, 'a'), (2, 'b'), (3, 'c'), (4, 'd'), (5, 'e')];
 

@@ -11,12 +11,13 @@
 //! 5. Servers of two lineages never serve at once.
 //! 6. Where recovery is manual, an operator gave leave to recover the generation before.
 //! 7. Who joins a later generation with its data has a part of what that one has (see `sync`).
+//! 8. Who claims a generation begins it: nobody claims one after another.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::rc::Rc;
 
-use zk_bootstrap::model::claim::{Milestone, Slot};
+use zk_bootstrap::model::claim::{ClaimName, Milestone, Slot};
 use zk_bootstrap::model::fleet::InstanceState;
 use zk_bootstrap::model::history::Testimony;
 use zk_bootstrap::model::id::ServerId;
@@ -26,6 +27,9 @@ use super::disk::{Config, Store};
 use super::fleet::Machine;
 use super::region::Region;
 use super::streams::Event;
+
+/// Generations claimed in a row by one instance that began none of them: a disk may be lost, and a reply.
+const TOO_MANY: usize = 3;
 
 /// Whether anybody could ever hear of what is on its disk again.
 fn is_left(machine: &Machine) -> bool {
@@ -52,6 +56,21 @@ impl Region {
             found.any(|m| self.is_of(m, voter.0) && has_data(m))
         };
         config.voters().filter(|v| might_live(*v)).count() < config.quorum()
+    }
+
+    /// An agent has made a marker.
+    pub fn judge_marker(&mut self, marker: ClaimName) {
+        if marker.slot != Slot::Ensemble {
+            return;
+        }
+        let by = |name| self.streams.streams.get(name).map(|s| (s.by, s.has_started()));
+        let terms = self.streams.streams.keys().rev();
+        let markers = terms.filter(|name| name.slot == Slot::Ensemble);
+        let unbegun = (self.streams.streams[&marker].by, false);
+        let row = markers.take_while(|name| by(name) == Some(unbegun)).count();
+        if row > TOO_MANY {
+            self.broke(format!("{marker} is claimed by who began none of {row}"));
+        }
     }
 
     /// An agent is about to mark its server as withdrawn.

@@ -105,6 +105,7 @@ impl Simulated {
             let by = "the stream exists".to_owned();
             return Ok(Outcome::Overtaken { by });
         }
+        self.region.borrow_mut().judge_marker(claim);
         let me = self.me();
         let owner = Owner {
             instance: me.instance,

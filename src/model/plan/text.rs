@@ -167,11 +167,12 @@ impl fmt::Display for Waiting {
                 }
             }
             Waiting::Testimony { missing } => {
-                write!(
-                    f,
-                    "the testimony of every survivor; without it: {}",
-                    missing.join(", ")
-                )
+                let of = "the testimony of every survivor; without it";
+                write!(f, "{of}: {}", missing.join(", "))
+            }
+            Waiting::LastCopies { holders } => {
+                let of = "the end of whoever may hold a last copy";
+                write!(f, "{of}: {}", holders.join(", "))
             }
             Waiting::NextGeneration { instance } => {
                 write!(
