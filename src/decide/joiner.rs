@@ -104,7 +104,7 @@ fn start_joiner(
     };
     let own_data = match is_listed {
         true => is_of(view, &founded.lineage, id),
-        false => recovery::keeps_data(view, &founded.lineage),
+        false => survivors::keeps_data(view, &founded.lineage),
     };
     let mut actions = Vec::new();
     if view.disk.initialize || (view.disk.data && !own_data) {

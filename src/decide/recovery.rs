@@ -5,15 +5,16 @@
 //! than a quorum are not proven terminated. Its config may be older than another's, so nobody
 //! stops its server before *every* survivor has said the same of its own.
 
-use super::fate::{self, Fate};
+mod case;
+
+use self::case::{Case, is_own, is_withdrawn};
 use super::survivors::{self, Survivor};
 use super::view::View;
-use super::{acts, formation, identity, quorum, waits};
-use crate::model::claim::{ClaimName, Lineage, Milestone, Owner, Register, Slot};
+use super::{acts, formation, quorum, waits};
+use crate::model::claim::{Lineage, Milestone};
 use crate::model::disk::Identity;
 use crate::model::ensemble::Ensemble;
-use crate::model::history::{History, Testimony};
-use crate::model::id::{InstanceId, ServerId};
+use crate::model::id::ServerId;
 use crate::model::plan::{Action, Next, Plan, Situation, Waiting};
 use crate::model::policy::Recovery;
 use crate::model::snapshot::Service;
@@ -24,7 +25,7 @@ pub fn plan(view: View) -> Option<Plan> {
     let case = Case::of(view)?;
     if is_newer(view, case.marker.term) {
         if case.is_mine() && case.is_the_last_marker() && may_begin(view, case.id) {
-            return Some(case.begin_with_data());
+            return Some(begin_with_data(&case));
         }
         if case.is_for_the_founder() {
             let instance = case.founder.instance.clone();
@@ -70,156 +71,33 @@ pub fn tell_of_emptied_disk(view: View) -> Option<Plan> {
     Some(acts(Situation::Joining, vec![testify], Next::Everywhere))
 }
 
-/// An ensemble that nobody is seen to serve, and this instance, which holds one of its ids.
-struct Case<'a> {
-    view: View<'a>,
-    register: &'a Register,
-    /// The newest generation's marker.
-    marker: ClaimName,
-    /// Its owner.
-    founder: &'a Owner,
-    /// Those who may hold a copy of it.
-    survivors: Vec<Survivor<'a>>,
-    /// This instance's claim, and the id in it.
-    claim: ClaimName,
-    id: ServerId,
-}
-
-impl<'a> Case<'a> {
-    fn of(view: View<'a>) -> Option<Self> {
-        let (_, register) = (view.fleet().ok()?, view.register().ok()?);
-        let (claim, id) = identity::held(view)?;
-        let marker = formation::markers(view, register).newest?;
-        let begun = register.claims.get(&marker)?;
-        let case = Case {
-            view,
-            register,
-            marker,
-            founder: begun.valid_owner()?,
-            survivors: survivors::of(view, register, marker.term),
-            claim,
-            id,
-        };
-        let unused = begun.journal.is_empty() || view.disk.initialize;
-        // Nothing is left to recover: it founds, unless it has said that it will not.
-        let declined = case.testimony_of(case.founder).is_some();
-        let free = unused && !declined && formation::nobody_has_data(view, register);
-        let founds = case.is_mine() && free;
-        let strange = view.disk.data && !is_own(view, id);
-        (!view.anybody_serves() && !strange && !founds).then_some(case)
+/// Begins the newest generation: a membership of itself alone, which no older config beats once
+/// it leads, since its version will be a zxid of a new epoch.
+fn begin_with_data(case: &Case) -> Plan {
+    let view = case.view;
+    if view.service == Service::Running {
+        return acts(Situation::Recovering, vec![Action::StopServer], Next::Here);
     }
-
-    /// Whether the newest generation is this instance's to begin, or was.
-    fn is_mine(&self) -> bool {
-        self.founder.instance == self.view.me.instance
-    }
-
-    /// Whether no other marker was made after it, which somebody may yet sign, or nobody did.
-    fn is_the_last_marker(&self) -> bool {
-        let last = self.register.newest(Slot::Ensemble);
-        last.is_some_and(|(name, _)| name == self.marker)
-    }
-
-    /// What an instance says of the newest generation.
-    fn testimony_of(&self, owner: &Owner) -> Option<&'a Testimony> {
-        let mut theirs = self.register.of_instance(&owner.instance);
-        let said = theirs.find_map(|(_, claim)| claim.testimony.as_ref());
-        said.filter(|said| said.generation == self.marker.term)
-    }
-
-    /// Whether the founder of the newest generation, another instance, has yet to begin it, and has
-    /// not said that it cannot.
-    fn is_for_the_founder(&self) -> bool {
-        let gone = match self.register.claims.get(&self.marker) {
-            Some(marker) => matches!(fate::of_owner(self.view, marker), Fate::Terminated(_)),
-            None => false,
-        };
-        !self.is_mine() && !gone && self.testimony_of(self.founder).is_none()
-    }
-
-    /// Whether the newest generation has begun.
-    fn has_begun(&self) -> bool {
-        let marker = self.register.claims.get(&self.marker);
-        marker.is_some_and(|marker| !marker.journal.is_empty())
-    }
-
-    /// Whether no other instance is about to begin the newest generation, which could then be joined.
-    fn awaits_nobody(&self) -> bool {
-        self.has_begun() || !self.is_for_the_founder()
-    }
-
-    /// Whether this instance founded the newest generation and its server died before it had written
-    /// a first snapshot: the disk still says whose data is to be here, and nobody ever joined.
-    fn never_served(&self) -> bool {
-        let mut claims = self.register.claims.values();
-        let joined = claims.any(|c| c.journal.contains_key(&Milestone::Joined));
-        let named = self.view.generation() == self.marker.term && is_own(self.view, self.id);
-        self.is_mine() && named && !self.view.disk.data && !joined
-    }
-
-    /// Without data, and with no more than the file that a joiner starts with, it is for all that are
-    /// left to say, this one too; unless by that file, too, the quorum is lost.
-    fn is_for_others_to_say(&self) -> bool {
-        let silent = self.survivors.iter().filter(|s| s.testimony.is_none());
-        let silent: Vec<ClaimName> = silent.map(|s| s.claim).collect();
-        // Alone, it speaks first of its disk (see [`tell_of_emptied_disk`]), and looks again.
-        let only_this = silent == [self.claim] && self.survivors.len() > 1;
-        let agree = silent.is_empty() || only_this;
-        let file = self.view.disk.dynamic.as_ref();
-        agree || file.is_some_and(|file| quorum::is_lost(self.view, file, &self.survivors))
-    }
-
-    /// The testimony of this instance, unless it is said.
-    fn to_say(&self, me: &Survivor) -> Option<Testimony> {
-        let view = self.view;
-        let testimony = Testimony {
-            generation: self.marker.term,
-            config: view.disk.dynamic.clone().unwrap_or_default(),
-            config_of: view.generation(),
-            withdrawn: is_withdrawn(view),
-            history: view.disk.history,
-        };
-        let said = me.testimony.map(|said| (said.withdrawn, said.history));
-        (said != Some((testimony.withdrawn, testimony.history))).then_some(testimony)
-    }
-
-    /// The same case, once this instance has said so.
-    fn having_said<'b>(&'b self, testimony: &'b Testimony) -> Case<'b> {
-        let this: &Case<'b> = self;
-        let mut survivors = this.survivors.clone();
-        let own = survivors.iter_mut().filter(|s| s.claim == self.claim);
-        own.for_each(|survivor| survivor.testimony = Some(testimony));
-        Case { survivors, ..*this }
-    }
-
-    /// Begins the newest generation: a membership of itself alone, which no older config beats once
-    /// it leads, since its version will be a zxid of a new epoch.
-    fn begin_with_data(&self) -> Plan {
-        let view = self.view;
-        if view.service == Service::Running {
-            return acts(Situation::Recovering, vec![Action::StopServer], Next::Here);
-        }
-        let alone = Ensemble::unversioned([view.policy.server(self.id, view.address())]);
-        let identity = Identity {
-            lineage: Lineage {
-                generation: self.marker.term,
-                founder: self.founder.instance.clone(),
-            },
-            server: self.id,
-            instance: view.me.instance.clone(),
-            withdrawn: false,
-        };
-        let actions = vec![
-            Action::Journal {
-                claim: self.marker,
-                milestone: Milestone::Started,
-            },
-            Action::WriteMembership { ensemble: alone },
-            Action::WriteIdentity { identity },
-            Action::StartServer,
-        ];
-        acts(Situation::Recovering, actions, Next::Here)
-    }
+    let alone = Ensemble::unversioned([view.policy.server(case.id, view.address())]);
+    let identity = Identity {
+        lineage: Lineage {
+            generation: case.marker.term,
+            founder: case.founder.instance.clone(),
+        },
+        server: case.id,
+        instance: view.me.instance.clone(),
+        withdrawn: false,
+    };
+    let actions = vec![
+        Action::Journal {
+            claim: case.marker,
+            milestone: Milestone::Started,
+        },
+        Action::WriteMembership { ensemble: alone },
+        Action::WriteIdentity { identity },
+        Action::StartServer,
+    ];
+    acts(Situation::Recovering, actions, Next::Here)
 }
 
 /// A survivor says what it has to say; who is the last to say so goes on at once.
@@ -248,23 +126,6 @@ fn go_on(case: &Case) -> Plan {
         return withdraw(view);
     }
     lead(case)
-}
-
-/// Whether what is on the disk is this instance's own.
-fn is_own(view: View, id: ServerId) -> bool {
-    let identity = view.disk.identity.as_ref();
-    identity.is_some_and(|i| i.instance == view.me.instance && i.server == id)
-}
-
-/// Whether a generation has begun after the one that this instance's data is of.
-fn is_newer(view: View, generation: u32) -> bool {
-    let identity = view.disk.identity.as_ref();
-    identity.is_some_and(|i| i.lineage.generation < generation)
-}
-
-/// Whether this server is down, and will not start again by itself: without data it never does.
-fn is_withdrawn(view: View) -> bool {
-    view.service == Service::Stopped && (view.disk.is_withdrawn() || !view.disk.data)
 }
 
 /// The mark first: whoever finds it does not start the server again by itself.
@@ -341,31 +202,14 @@ fn ask(leader: &Survivor) -> Waiting {
     }
 }
 
+/// Whether a generation has begun after the one that this instance's data is of.
+fn is_newer(view: View, generation: u32) -> bool {
+    let identity = view.disk.identity.as_ref();
+    identity.is_some_and(|i| i.lineage.generation < generation)
+}
+
 /// Whether this instance has data to begin a generation with: its own, of a server that was withdrawn
 /// from an older one.
 fn may_begin(view: View, id: ServerId) -> bool {
     view.disk.is_withdrawn() && is_own(view, id) && view.disk.data
-}
-
-/// Whether this instance's data is a part of what the newest generation began with, so that it
-/// may join with it.
-pub fn keeps_data(view: View, lineage: &Lineage) -> bool {
-    let Ok(register) = view.register() else {
-        return false;
-    };
-    let history = |instance: &InstanceId| -> Option<History> {
-        let own = register.of_instance(instance);
-        let testimonies = own.filter_map(|(_, claim)| claim.testimony.as_ref());
-        testimonies
-            .filter(|t| t.withdrawn)
-            .max_by_key(|t| t.generation)?
-            .history
-    };
-    match (history(&view.me.instance), history(&lineage.founder)) {
-        (Some(mine), Some(theirs)) => {
-            let withdrawn = view.disk.is_withdrawn();
-            withdrawn && view.disk.history == Some(mine) && mine.is_prefix_of(&theirs)
-        }
-        _ => false,
-    }
 }

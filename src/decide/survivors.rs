@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 
 use super::fate::{self, Fate};
 use super::view::View;
-use crate::model::claim::{Claim, ClaimName, Milestone, Owner, Register, Slot};
+use crate::model::claim::{Claim, ClaimName, Lineage, Milestone, Owner, Register, Slot};
 use crate::model::ensemble::Ensemble;
-use crate::model::history::Testimony;
-use crate::model::id::ConfigVersion;
+use crate::model::history::{History, Testimony};
+use crate::model::id::{ConfigVersion, InstanceId};
 use crate::model::plan::{Action, Waiting};
 use crate::model::server::Server;
 
@@ -130,4 +130,27 @@ pub fn take_back_unseen(view: View, claim: ClaimName) -> Option<Action> {
     let identity = view.disk.identity.as_ref();
     let was_started = is_noted || identity.is_some_and(|i| i.instance == view.me.instance);
     (was_started && !view.disk.data).then_some(Action::TakeBack { claim })
+}
+
+/// Whether this instance's data is a part of what the newest generation began with, so that it
+/// may join with it.
+pub fn keeps_data(view: View, lineage: &Lineage) -> bool {
+    let Ok(register) = view.register() else {
+        return false;
+    };
+    let history = |instance: &InstanceId| -> Option<History> {
+        let own = register.of_instance(instance);
+        let testimonies = own.filter_map(|(_, claim)| claim.testimony.as_ref());
+        testimonies
+            .filter(|t| t.withdrawn)
+            .max_by_key(|t| t.generation)?
+            .history
+    };
+    match (history(&view.me.instance), history(&lineage.founder)) {
+        (Some(mine), Some(theirs)) => {
+            let withdrawn = view.disk.is_withdrawn();
+            withdrawn && view.disk.history == Some(mine) && mine.is_prefix_of(&theirs)
+        }
+        _ => false,
+    }
 }

@@ -2,6 +2,7 @@
 
 mod disks;
 mod doctor;
+mod emptied;
 mod evidence;
 mod figures;
 mod founding;
@@ -13,5 +14,6 @@ mod leaving;
 mod membership;
 mod names;
 mod recovery;
+mod rejoining;
 mod safety;
 mod seats;

@@ -63,7 +63,12 @@ impl Region {
         if marker.slot != Slot::Ensemble {
             return;
         }
-        let by = |name| self.streams.streams.get(name).map(|s| (s.by, s.has_started()));
+        let by = |name| {
+            self.streams
+                .streams
+                .get(name)
+                .map(|s| (s.by, s.has_started()))
+        };
         let terms = self.streams.streams.keys().rev();
         let markers = terms.filter(|name| name.slot == Slot::Ensemble);
         let unbegun = (self.streams.streams[&marker].by, false);
