@@ -73,6 +73,7 @@ impl AgentWorld for Claimant {
             service: known(Service::Stopped),
             running_since: None,
             peers_asked: None,
+            add_asked: None,
             published: None,
             server: Probe::Unreachable {
                 why: "it is not there".to_owned(),

@@ -33,6 +33,8 @@ pub struct Heard {
     pub peers: BTreeMap<InstanceId, Probe>,
     /// When they were asked.
     pub peers_asked: Option<Timestamp>,
+    /// When this process last asked for its own server to be added.
+    pub add_asked: Option<Timestamp>,
     fleet_asked: Option<Duration>,
     fleet_outdated: bool,
     config_heard: Option<ConfigVersion>,
@@ -53,6 +55,7 @@ impl Default for Heard {
             names: Answer::not_asked(),
             peers: BTreeMap::new(),
             peers_asked: None,
+            add_asked: None,
             fleet_asked: None,
             fleet_outdated: false,
             config_heard: None,

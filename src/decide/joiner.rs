@@ -113,6 +113,10 @@ fn start_joiner(
             let why = "not asked since the data here was looked at";
             return unheard(Situation::Joining, "the peers", why);
         }
+        if view.disk.data && view.may_have_been_added() {
+            let why = "what they tell may be older than the addition of this server";
+            return unheard(Situation::Joining, "the peers", why);
+        }
         let why = why_aside(view, &founded.lineage);
         actions.push(Action::MoveDataAside { why });
     }

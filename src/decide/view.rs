@@ -20,6 +20,10 @@ use crate::model::snapshot::{Service, Snapshot};
 /// this instance is of another time than the rest.
 const LONGEST_LOOK: SignedDuration = SignedDuration::from_secs(60);
 
+/// Twice ZooKeeper's own measure (`syncLimit`, 5 ticks of 2 s): who has not heard of a change of the config
+/// for so long serves no more, since its leader has given it up, or it the leader.
+const NEWS: SignedDuration = SignedDuration::from_secs(20);
+
 /// What every decision needs; without these three answers there is none.
 #[derive(Clone, Copy)]
 pub struct View<'a> {
@@ -130,6 +134,12 @@ impl<'a> View<'a> {
     /// Whether the peers were asked in this very look.
     pub fn peers_are_fresh(&self) -> bool {
         self.snapshot.peers_asked >= self.snapshot.disk.at()
+    }
+
+    /// Whether this server may have been added a moment ago, unknown to some who serve.
+    pub fn may_have_been_added(&self) -> bool {
+        let asked = self.snapshot.add_asked;
+        asked.is_some_and(|at| self.snapshot.at.duration_since(at) < NEWS)
     }
 
     /// The generation that the files here are of; 0 where there are none.

@@ -119,6 +119,10 @@ pub struct Snapshot {
     /// When they were asked; a look at this instance alone keeps what was heard before.
     #[serde(default)]
     pub peers_asked: Option<Timestamp>,
+    /// When this process last asked for its own server to be added, whatever it was answered: what the
+    /// others tell of the config lags behind.
+    #[serde(default)]
+    pub add_asked: Option<Timestamp>,
     /// When this process last published figures, or began to be one that would. Absent for who only
     /// looks: that is never the one to publish.
     #[serde(default)]

@@ -68,6 +68,7 @@ pub async fn apply(world: &mut RealWorld, action: &Action) -> Applied {
             expected,
         } => {
             let leaving = remove.iter().copied().collect();
+            world.elsewhere.heard.add_asked = Some(clock::now());
             world
                 .reconfig(&[server.to_string()], &leaving, *expected)
                 .await

@@ -252,6 +252,7 @@ impl agent::World for RealWorld {
             server,
             peers: self.elsewhere.heard.peers.clone(),
             peers_asked: self.elsewhere.heard.peers_asked,
+            add_asked: self.elsewhere.heard.add_asked,
             published: self.published,
         }
     }

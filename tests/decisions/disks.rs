@@ -151,7 +151,7 @@ fn data_is_not_moved_aside_by_what_the_peers_said_before_this_look() {
     );
     let why = "nothing beside it says whose it is".to_owned();
     let aside = Action::MoveDataAside { why };
-    let rule = ["data is moved aside only while somebody else is seen to serve"];
+    let rule = ["data is moved aside only while others are seen to serve without this server"];
     assert_eq!(useless.judges(aside.clone()), rule);
     let silent = stopped().peer('a', Probe::NotServing);
     assert_eq!(silent.peer('b', Probe::NotServing).judges(aside), rule);

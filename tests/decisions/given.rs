@@ -114,6 +114,7 @@ pub fn given(me: char, peers: &str) -> Given {
         },
         peers: BTreeMap::new(),
         peers_asked: Some(noon()),
+        add_asked: None,
     };
     Given {
         snapshot,

@@ -1,3 +1,4 @@
+use jiff::ToSpan;
 use zk_bootstrap::model::claim::Milestone::{self, Joined, Started};
 use zk_bootstrap::model::disk::ZooCfg;
 use zk_bootstrap::model::ensemble::Ensemble;
@@ -197,6 +198,31 @@ fn a_joiner_that_restarts_before_its_add_gets_a_joiners_file_again() {
         "{plan}"
     );
     assert_eq!(plan.actions.last(), Some(&Action::StartServer));
+}
+
+/// It is a voter then, and what the one who was asked tells is older.
+#[test]
+fn a_joiner_whose_server_dies_after_its_add_keeps_its_data_until_the_others_must_know_of_it() {
+    let dies = |seconds: i64| {
+        let joiner = given('d', "abcd")
+            .three_joined()
+            .claim("4", 'd', &[Started])
+            .files_of(4, &THREE)
+            .peer('a', serving(Mode::Leader, config(&THREE)));
+        joiner.with(|s, _| s.add_asked = Some(s.at - seconds.seconds()))
+    };
+    dies(19).prints(
+        "situation: joining the ensemble
+         waiting for an answer from the peers: what they tell may be older than the addition of this server",
+    );
+    let aside = dies(20).plan().actions[0].clone();
+    assert!(matches!(aside, Action::MoveDataAside { .. }), "{aside}");
+    let rule = ["data is moved aside only while others are seen to serve without this server"];
+    assert_eq!(dies(19).judges(aside.clone()), rule);
+    assert_eq!(dies(20).judges(aside), Vec::<&str>::new());
+    let four = [THREE.as_slice(), &[(4, 'd')]].concat();
+    let added = dies(19).peer('a', serving(Mode::Leader, config(&four)));
+    assert_eq!(added.plan().actions.last(), Some(&Action::StartServer));
 }
 
 #[test]

@@ -102,6 +102,7 @@ impl Eyes {
             server: self.probe(state, m),
             peers: peers.collect(),
             peers_asked: Some(ago(0)),
+            add_asked: None,
         }
     }
 

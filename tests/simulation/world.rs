@@ -262,6 +262,9 @@ impl Simulated {
                 Ok(Outcome::Done)
             }
             Action::AddServer { .. } | Action::RemoveServers { .. } => {
+                if matches!(action, Action::AddServer { .. }) {
+                    self.heard.add_asked = Some(self.region.borrow().time());
+                }
                 let change = Reconfig::asked(self.m, action);
                 self.reconfig(change.expect("a change of the config")).await
             }
@@ -328,6 +331,7 @@ impl World for Simulated {
             server,
             peers: self.heard.peers.clone(),
             peers_asked: self.heard.peers_asked,
+            add_asked: self.heard.add_asked,
             published: None,
         };
         if let Some(mutation) = self.mutation {

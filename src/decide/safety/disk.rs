@@ -12,7 +12,7 @@ use crate::model::snapshot::Service;
 pub const DOWN: &str = "files are written and data is moved only while the server is down";
 const EMPTY: &str =
     "an empty database is allowed only to the founder, alone, before it ever served";
-const COPY: &str = "data is moved aside only while somebody else is seen to serve";
+const COPY: &str = "data is moved aside only while others are seen to serve without this server";
 const SERVING: &str = "a serving member is not stopped";
 const SPOKEN: &str = "a server is withdrawn only when every survivor says that the quorum is lost";
 const ALONE: &str = "data is served alone only by who begins a generation";
@@ -43,7 +43,8 @@ pub fn rules(view: View, before: &[Action], action: &Action) -> Rules {
         Action::WriteZooCfg => vec![(down, DOWN)],
         Action::MoveDataAside { .. } => {
             let served = view.peers_are_fresh() && view.committed_by_peers().is_some();
-            vec![(down, DOWN), (!view.disk.data || served, COPY)]
+            let proven = served && !view.may_have_been_added();
+            vec![(down, DOWN), (!view.disk.data || proven, COPY)]
         }
         Action::AllowEmptyDatabase => vec![
             (is_unborn_founder(view, before), EMPTY),
