@@ -238,6 +238,17 @@ impl Heard {
         }
     }
 
+    /// The group has taken it that an instance is unhealthy; whether it acts upon that is seen when it is
+    /// asked again.
+    pub fn note_unhealthy(&mut self, id: &InstanceId) {
+        if let Answer::Known { value, .. } = &mut self.fleet
+            && let Some(instance) = value.instances.get_mut(id)
+        {
+            instance.unhealthy = true;
+        }
+        self.fleet_is_outdated();
+    }
+
     /// The group is not what it was.
     pub fn fleet_is_outdated(&mut self) {
         self.fleet_outdated = true;

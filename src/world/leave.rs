@@ -60,7 +60,9 @@ impl RealWorld {
     pub(super) async fn report_unhealthy(&mut self) -> Applied {
         let me = self.known_me()?.instance;
         let told = self.elsewhere.aws()?.group()?.report_unhealthy(&me).await?;
-        self.elsewhere.heard.fleet_is_outdated();
+        if told == Told::Taken {
+            self.elsewhere.heard.note_unhealthy(&me);
+        }
         self.outcome(told)
     }
 
