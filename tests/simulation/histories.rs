@@ -1,6 +1,7 @@
 //! Many histories, each from one seed.
 
 use std::str::FromStr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 use zk_bootstrap::clock;
@@ -100,16 +101,17 @@ fn no_history_loses_anything_and_every_one_comes_to_rest() {
     println!("seeds 0 to {histories} on {threads} threads; ZKB_SEED=n replays one");
     let began = clock::instant();
     let mut tally = Tally::default();
+    let next = AtomicU64::new(0);
     thread::scope(|scope| {
-        let part = |first: u64| {
+        let part = || {
             let mut tally = Tally::default();
-            (first..histories)
-                .step_by(threads)
+            let seeds = std::iter::repeat_with(|| next.fetch_add(1, Ordering::Relaxed));
+            seeds
+                .take_while(|seed| *seed < histories)
                 .for_each(|seed| tally.count(seed));
             tally
         };
-        let firsts = (0..histories).take(threads);
-        let parts: Vec<_> = firsts.map(|n| scope.spawn(move || part(n))).collect();
+        let parts: Vec<_> = (0..threads).map(|_| scope.spawn(part)).collect();
         for part in parts {
             tally.add(part.join().expect("no history panics"));
         }
