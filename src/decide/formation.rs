@@ -234,7 +234,7 @@ fn holders<'a>(view: View, register: &'a Register) -> Vec<&'a Owner> {
 
 /// When nobody who stayed has data, and nobody who left, an operator has decided beforehand whether to
 /// begin anew.
-pub fn all_is_lost(view: View, register: &Register, (marker, id): (ClaimName, ServerId)) -> Plan {
+pub fn all_is_lost(view: View, register: &Register, marker: ClaimName, id: ServerId) -> Plan {
     let holders = holders(view, register);
     if !holders.is_empty() {
         let holders = holders.into_iter().map(|owner| fate::told(view, owner));

@@ -101,9 +101,7 @@ pub fn forget(view: View) -> Option<Action> {
 /// The group is told once, and then has its time: it takes minutes for some of what it does. Within
 /// its health check grace period it does not take the report, and is told again.
 fn give_up(view: View, mut plan: Plan, why: String) -> Plan {
-    let listed = view.fleet().ok();
-    let listed = listed.and_then(|fleet| fleet.instances.get(&view.me.instance));
-    if listed.is_some_and(|instance| instance.unhealthy) {
+    if view.instance().is_some_and(|instance| instance.unhealthy) {
         plan.waiting.push(Waiting::Termination);
         return with(plan, Vec::new());
     }

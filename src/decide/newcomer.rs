@@ -35,7 +35,7 @@ pub fn plan(view: View) -> Result<Plan, Waiting> {
         Formation::Halted(waiting) => waits(Situation::Halted, waiting),
         Formation::Pending(waiting) => waits(Situation::Unfounded, waiting),
         Formation::Open(marker) => formation::begin(marker, id, Situation::Unfounded),
-        Formation::AllLost(marker) => formation::all_is_lost(view, register, (marker, id)),
+        Formation::AllLost(marker) => formation::all_is_lost(view, register, marker, id),
         Formation::Founded(founded) if may_found(view, &founded, id) => found(view, &founded, id),
         Formation::Founded(founded) => joiner::plan(view, &founded, claim, id),
     })

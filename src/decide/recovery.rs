@@ -175,7 +175,7 @@ fn lead(case: &Case) -> Plan {
         if case.never_served() {
             return formation::begin(markers.next, case.id, Situation::Recovering);
         }
-        return formation::all_is_lost(view, register, (markers.next, case.id));
+        return formation::all_is_lost(view, register, markers.next, case.id);
     };
     let allowed = markers
         .newest

@@ -7,7 +7,7 @@ use zk_bootstrap::model::plan::Situation;
 use zk_bootstrap::model::policy::WhenAllIsLost;
 use zk_bootstrap::model::probe::Probe;
 
-use crate::given::{THREE, config, given, value};
+use crate::given::{Given, THREE, config, given, value};
 use crate::recovery::{FIVE, not_serving, two_of_five};
 
 #[test]
@@ -152,16 +152,21 @@ fn a_voter_that_testifies_to_an_empty_disk_counts_as_gone() {
     );
 }
 
-/// ZooKeeper takes the leave away before it has written its first snapshot. To stop it in between
-/// would leave an ensemble that nobody may found again.
-#[test]
-fn a_founder_is_let_be_while_it_writes_its_first_snapshot() {
-    let founder = given('a', "ab")
+/// It was started, and so was one that is to join it.
+fn founder_without_a_snapshot() -> Given {
+    given('a', "ab")
         .claim("ensemble", 'a', &[Started])
         .claim("1", 'a', &[])
         .claim("2", 'b', &[Started])
         .files_of(1, &[(1, 'a')])
-        .disk(|disk| disk.data = false);
+        .disk(|disk| disk.data = false)
+}
+
+/// ZooKeeper takes the leave away before it has written its first snapshot. To stop it in between
+/// would leave an ensemble that nobody may found again.
+#[test]
+fn a_founder_is_let_be_while_it_writes_its_first_snapshot() {
+    let founder = founder_without_a_snapshot();
     let boots = founder.clone().runs(Probe::Unreachable {
         why: "Connection refused".to_owned(),
     });
@@ -179,13 +184,7 @@ fn a_founder_is_let_be_while_it_writes_its_first_snapshot() {
 /// Nothing is lost, for nothing was ever served; `policy.when_all_is_lost` is not asked.
 #[test]
 fn a_founder_that_died_before_its_first_snapshot_founds_the_next_generation() {
-    let founder = given('a', "ab")
-        .claim("ensemble", 'a', &[Started])
-        .claim("1", 'a', &[])
-        .claim("2", 'b', &[Started])
-        .files_of(1, &[(1, 'a')])
-        .disk(|disk| disk.data = false)
-        .testifies("2", &[], None);
+    let founder = founder_without_a_snapshot().testifies("2", &[], None);
     founder.clone().prints(
         "situation: joining the ensemble
          1. testify in log stream 1: no data of generation 1 here",

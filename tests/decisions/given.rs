@@ -455,12 +455,19 @@ impl Given {
         decide::plan(&self.snapshot, &self.policy)
     }
 
-    /// The rules that this would break.
-    pub fn judges(&self, action: Action) -> Vec<&'static str> {
-        let mut plan = self.plan();
-        plan.actions = vec![action];
+    /// The rules that these actions would break, one after the other.
+    pub fn breaks(&self, actions: Vec<Action>) -> Vec<&'static str> {
+        let plan = Plan {
+            actions,
+            ..self.plan()
+        };
         let broken = decide::safety::violations(&self.snapshot, &self.policy, &plan);
         broken.into_iter().map(|v| v.rule).collect()
+    }
+
+    /// The rules that this one would break.
+    pub fn judges(&self, action: Action) -> Vec<&'static str> {
+        self.breaks(vec![action])
     }
 
     /// The printed plan, which the safety checker must approve.
@@ -478,4 +485,14 @@ impl Given {
         };
         assert_eq!(strip(&plan.to_string()), strip(expected));
     }
+}
+
+/// The safety checker refuses these actions, by a rule that says this.
+#[track_caller]
+pub fn refused(given: &Given, actions: Vec<Action>, rule: &str) {
+    let broken = given.breaks(actions);
+    assert!(
+        broken.iter().any(|b| b.contains(rule)),
+        "{rule}: {broken:?}"
+    );
 }

@@ -7,7 +7,7 @@ use zk_bootstrap::model::policy::Recovery;
 use zk_bootstrap::model::probe::{Mode, Probe};
 use zk_bootstrap::model::snapshot::Answer;
 
-use crate::given::{Given, THREE, config, given, id, instance, serving, unknown};
+use crate::given::{Given, THREE, config, given, id, instance, refused, serving, unknown};
 
 pub const FIVE: [(u8, char); 5] = [(1, 'a'), (2, 'b'), (3, 'c'), (4, 'd'), (5, 'e')];
 
@@ -290,18 +290,6 @@ fn with_manual_recovery_an_operator_gives_leave() {
         }
     });
     assert_eq!(allowed.plan().actions.len(), 1, "{}", allowed.plan());
-}
-
-#[track_caller]
-fn refused(given: &Given, actions: Vec<Action>, rule: &str) {
-    let mut plan = given.plan();
-    plan.actions = actions;
-    let violations =
-        zk_bootstrap::decide::safety::violations(&given.snapshot, &given.policy, &plan);
-    assert!(
-        violations.iter().any(|v| v.rule.contains(rule)),
-        "{violations:?}"
-    );
 }
 
 #[test]

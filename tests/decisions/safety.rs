@@ -3,32 +3,15 @@
 use std::collections::BTreeSet;
 
 use jiff::ToSpan;
-use zk_bootstrap::decide::safety::violations;
 use zk_bootstrap::model::disk::Stuck;
 use zk_bootstrap::model::fleet::InstanceState;
 use zk_bootstrap::model::id::ConfigVersion;
-use zk_bootstrap::model::plan::{Action, Next, Plan, Situation};
+use zk_bootstrap::model::plan::Action;
 use zk_bootstrap::model::probe::{Mode, Probe};
 
-use crate::given::{Given, THREE, address, config, given, id, noon, policy, serving};
+use crate::given::{Given, THREE, address, config, given, id, noon, policy, refused, serving};
 
 const VERSION: ConfigVersion = ConfigVersion(0x1_0000_0003);
-
-#[track_caller]
-fn refused(given: &Given, actions: Vec<Action>, rule: &str) {
-    let plan = Plan {
-        situation: Situation::Member,
-        actions,
-        waiting: vec![],
-        warnings: vec![],
-        next: Next::Here,
-    };
-    let found = violations(&given.snapshot, &given.policy, &plan);
-    assert!(
-        found.iter().any(|v| v.rule.contains(rule)),
-        "{rule}: {found:?}"
-    );
-}
 
 fn leader() -> Given {
     given('a', "abc")

@@ -63,16 +63,14 @@ impl Region {
         if marker.slot != Slot::Ensemble {
             return;
         }
-        let by = |name| {
-            self.streams
-                .streams
-                .get(name)
-                .map(|s| (s.by, s.has_started()))
-        };
-        let terms = self.streams.streams.keys().rev();
-        let markers = terms.filter(|name| name.slot == Slot::Ensemble);
-        let unbegun = (self.streams.streams[&marker].by, false);
-        let row = markers.take_while(|name| by(name) == Some(unbegun)).count();
+        let streams = &self.streams.streams;
+        let by = streams[&marker].by;
+        let markers = streams
+            .iter()
+            .rev()
+            .filter(|(name, _)| name.slot == Slot::Ensemble);
+        let unbegun = markers.take_while(|(_, stream)| stream.by == by && !stream.has_started());
+        let row = unbegun.count();
         if row > TOO_MANY {
             self.broke(format!("{marker} is claimed by who began none of {row}"));
         }
